@@ -1,0 +1,27 @@
+//! Panelgate: the back end of the "Website Builder" button in web-hosting panels.
+//!
+//! A map of the house. Arrows run one way, from the top of this list to the bottom:
+//!
+//! - `bin/`, [`ffi`], [`web`]: the command line, the C library, the page behind the icon
+//! - [`gateway`]: the use cases as callers see them
+//! - [`ops`]: the use cases and the policy
+//! - [`publish`], [`builder`], [`panel`], [`store`]: what they work with. A panel never calls the builder; the builder never knows a panel
+//! - [`config`], [`types`], [`limits`], [`sys`], [`error`]: what everything stands on
+//!
+//! [`sandbox`] is an embedded builder for the demo and the tests.
+
+pub mod builder;
+pub mod config;
+pub mod error;
+pub mod gateway;
+pub mod limits;
+pub mod ops;
+pub mod panel;
+pub mod publish;
+pub mod store;
+pub mod sys;
+pub mod types;
+pub mod web;
+
+/// Panelgate's version, as in its packages.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

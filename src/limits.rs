@@ -1,0 +1,63 @@
+//! Every bound of Panelgate, one named constant each. SECURITY.md lists them by name; a test keeps the two equal.
+
+use std::time::Duration;
+
+/// Largest configuration file, in bytes.
+pub const CONFIG_BYTES: u64 = 256 * 1024;
+
+/// Largest file with the data of one account, in bytes.
+pub const ACCOUNT_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Largest map from domains to accounts (`/etc/userdomains`, `/etc/virtual/domainowners`), in bytes.
+pub const DOMAIN_MAP_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Largest `etc/passwd` below a `[panel] root` other than `/`, in bytes.
+pub const PASSWD_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Most sites of one account.
+pub const SITES_PER_ACCOUNT: usize = 10_000;
+
+/// Deepest nesting of a YAML file of a panel.
+pub const YAML_DEPTH: usize = 16;
+
+/// Most output of a panel's own program, in bytes.
+pub const COMMAND_OUTPUT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Longest run of a panel's own program behind a click.
+pub const COMMAND_TIME: Duration = Duration::from_secs(20);
+
+/// Largest answer of the builder to a JSON call, in bytes.
+pub const BUILDER_REPLY_BYTES: u64 = 1024 * 1024;
+
+/// Most redirects of one call to the builder.
+pub const BUILDER_REDIRECTS: u32 = 3;
+
+/// Longest address that the builder may send a browser to, in bytes.
+pub const SESSION_URL_BYTES: usize = 8 * 1024;
+
+/// Largest body of a page request, in bytes.
+pub const PAGE_BODY_BYTES: u64 = 64 * 1024;
+
+/// Longest single meta-variable of a page request that is read, in bytes.
+pub const META_VARIABLE_BYTES: usize = 64 * 1024;
+
+/// Most meta-variables of a page request.
+pub const META_VARIABLES: usize = 512;
+
+/// Most fields of a submitted form.
+pub const FORM_FIELDS: usize = 64;
+
+/// Longest wait for the body of a page request.
+pub const PAGE_BODY_TIME: Duration = Duration::from_secs(15);
+
+/// Life of a form's token.
+pub const TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// Life of one generation of publication credentials.
+pub const CREDENTIAL_GENERATION: Duration = Duration::from_secs(15 * 24 * 60 * 60);
+
+/// Longest text of the outside that a log line or an error repeats, in bytes.
+pub const QUOTED_BYTES: usize = 200;
+
+/// Longest log line, in bytes.
+pub const LOG_LINE_BYTES: usize = 2048;

@@ -1,0 +1,129 @@
+//! The use cases, over one [`Context`]. Policy is a pure function here; who the caller is was decided before, by the kernel.
+
+mod language;
+mod open;
+mod overview;
+pub mod policy;
+mod principal;
+mod publication;
+pub mod token;
+
+use std::sync::OnceLock;
+
+use crate::builder::Client;
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::panel::{self, Account, Panel};
+use crate::store::InstallKey;
+use crate::types::{Domain, Username};
+
+pub(crate) use open::open;
+pub use open::{OpenRequest, Session};
+pub(crate) use overview::overview;
+pub use overview::{Overview, OverviewRequest, SiteEntry};
+pub use policy::{Operation, Principal};
+pub use principal::principal_of_uid;
+
+/// What the use cases work with.
+pub struct Context {
+    /// The configuration.
+    pub config: Config,
+    /// The panel.
+    pub panel: Box<dyn Panel>,
+    /// The builder.
+    pub builder: Client,
+    key: OnceLock<InstallKey>,
+}
+
+impl Context {
+    /// Opens the configured panel; makes the builder's client without connecting.
+    ///
+    /// # Errors
+    /// If no panel, or more than one, is found.
+    pub fn new(config: Config) -> Result<Self> {
+        let panel = panel::open(&config.panel)?;
+        let builder = Client::new(&config.builder);
+        Ok(Self { config, panel, builder, key: OnceLock::new() })
+    }
+
+    /// The install key, read at its first use.
+    ///
+    /// # Errors
+    /// If it can be neither read nor made.
+    pub fn key(&self) -> Result<&InstallKey> {
+        if let Some(key) = self.key.get() {
+            return Ok(key);
+        }
+        let key = InstallKey::load_or_create(&self.config.state_dir)?;
+        Ok(self.key.get_or_init(|| key))
+    }
+
+    /// Finds the account that is meant, and reads it.
+    ///
+    /// An account peer is its own account, whatever it names. A panel user must name one. Root names one, or a site whose owner is looked up.
+    fn account(
+        &self,
+        principal: &Principal,
+        named: Option<&Username>,
+        site: Option<&Domain>,
+    ) -> Result<Account> {
+        match principal {
+            Principal::Account { name, .. } => {
+                if named.is_some_and(|named| named != name) {
+                    return Err(Error::new(
+                        ErrorKind::Forbidden,
+                        format!("{principal} may not act for another account"),
+                    ));
+                }
+                self.panel.account(name)
+            }
+            Principal::PanelUser { .. } | Principal::Root => match (named, site) {
+                (Some(name), _) => self.panel.account(name),
+                (None, Some(site)) if *principal == Principal::Root => self.panel.account(&self.owner(site)?),
+                _ => Err(Error::new(ErrorKind::InvalidArgument, "no account is named")),
+            },
+            Principal::Stranger { .. } => {
+                let text =
+                    format!("{principal} is neither root, nor a panel user, nor an account of the panel");
+                Err(Error::new(ErrorKind::Forbidden, text))
+            }
+        }
+    }
+
+    /// The one account that has a site, by the panel's own map.
+    fn owner(&self, site: &Domain) -> Result<Username> {
+        match self.panel.owners(site)?.as_slice() {
+            [owner] => Ok(owner.clone()),
+            [] => Err(Error::new(
+                ErrorKind::SiteNotFound,
+                format!("no account of this server has the site {site}"),
+            )),
+            several => Err(conflict(site, several)),
+        }
+    }
+
+    /// Makes sure that nobody else claims the site. A panel whose map does not name it (yet) has nobody else.
+    fn check_single_owner(&self, account: &Account, site: &Domain) -> Result<()> {
+        if !self.panel.owners_are_cheap() {
+            return Ok(());
+        }
+        let owners = self.panel.owners(site)?;
+        if owners.iter().all(|owner| owner == account.name()) {
+            return Ok(());
+        }
+        let mut claimants = owners;
+        claimants.push(account.name().clone());
+        claimants.sort();
+        claimants.dedup();
+        Err(conflict(site, &claimants))
+    }
+}
+
+fn conflict(site: &Domain, claimants: &[Username]) -> Error {
+    let names: Vec<&str> = claimants.iter().map(Username::as_str).collect();
+    let text = format!(
+        "the site {site} is claimed by several accounts in the panel's data ({}): repair the panel's data first",
+        names.join(", ")
+    );
+    Error::new(ErrorKind::SiteConflict, text)
+}

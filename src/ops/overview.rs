@@ -1,0 +1,97 @@
+//! What an account has, and what of it can be opened.
+
+use serde::Serialize;
+
+use crate::error::{ErrorKind, Result};
+use crate::panel::{Account, Site};
+use crate::sys::clock;
+use crate::types::{Domain, Username};
+
+use super::Context;
+use super::policy::{self, Operation, Principal};
+use super::token::{self, Binding};
+
+/// Who wants to see which account.
+#[derive(Debug, Default)]
+pub struct OverviewRequest {
+    /// The account; an account peer is always its own.
+    pub account: Option<Username>,
+    /// Root may name a site instead of its account.
+    pub site: Option<Domain>,
+    /// What the tokens of a form shall be bound to; `None` if no form will be shown.
+    pub binding: Option<Binding>,
+}
+
+/// An account with what can be opened.
+#[derive(Debug, Serialize)]
+pub struct Overview {
+    /// The account.
+    pub account: Account,
+    /// One entry for each of its sites, in the same order.
+    pub entries: Vec<SiteEntry>,
+    /// Content-Security-Policy sources of all places that opening may lead to.
+    #[serde(skip)]
+    pub form_targets: Vec<String>,
+}
+
+/// One site, and whether it can be opened.
+#[derive(Debug, Serialize)]
+pub struct SiteEntry {
+    /// The site.
+    pub domain: Domain,
+    /// Why it cannot be opened: the name of an [`ErrorKind`]; `None` if it can.
+    #[serde(serialize_with = "kind_name")]
+    pub refused: Option<ErrorKind>,
+    /// The token that a form must send back to open it.
+    #[serde(skip)]
+    pub token: Option<String>,
+}
+
+fn kind_name<S: serde::Serializer>(
+    kind: &Option<ErrorKind>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    match kind {
+        Some(kind) => serializer.serialize_some(kind.name()),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Reads an account for a principal that may act for it.
+///
+/// # Errors
+/// Why not; see [`ErrorKind`].
+pub(crate) fn overview(
+    context: &Context,
+    principal: &Principal,
+    request: &OverviewRequest,
+) -> Result<Overview> {
+    let account = context.account(principal, request.account.as_ref(), request.site.as_ref())?;
+    policy::allow_account(principal, Operation::ViewAccount, context.panel.kind(), &account)?;
+    let entries = account
+        .sites
+        .iter()
+        .map(|site| entry(context, principal, &account, site, request.binding.as_ref()))
+        .collect::<Result<Vec<SiteEntry>>>()?;
+    Ok(Overview { account, entries, form_targets: context.config.builder.csp_sources() })
+}
+
+fn entry(
+    context: &Context,
+    principal: &Principal,
+    account: &Account,
+    site: &Site,
+    binding: Option<&Binding>,
+) -> Result<SiteEntry> {
+    let verdict = policy::allow_account(principal, Operation::OpenSite, context.panel.kind(), account)
+        .and_then(|()| policy::allow_site(Operation::OpenSite, site));
+    let refused = verdict.err().map(|error| error.kind());
+    let token = match binding {
+        Some(binding) if refused.is_none() => {
+            let (key, now) = (context.key()?, clock::unix_seconds());
+            Some(token::issue(key, principal.uid(), binding, Operation::OpenSite, &site.domain, now))
+        }
+        _ => None,
+    };
+    Ok(SiteEntry { domain: site.domain.clone(), refused, token })
+}

@@ -1,0 +1,95 @@
+use super::*;
+use crate::types::{AccountId, Domain};
+
+fn account(name: &str, uid: u32) -> Account {
+    Account {
+        id: AccountId::new("cpanel", Username::new(name).unwrap(), uid, "1"),
+        home: format!("/home/{name}").into(),
+        owner: None,
+        plan: None,
+        addons: Vec::new(),
+        locale: None,
+        contact: None,
+        suspended: false,
+        demo: false,
+        feature: true,
+        public_ip: None,
+        sites: Vec::new(),
+    }
+}
+
+fn site(kind: SiteKind) -> Site {
+    Site {
+        domain: Domain::new("shop.example").unwrap(),
+        kind,
+        document_root: Some("/home/alice/public_html".into()),
+        suspended: false,
+        alias_of: (kind == SiteKind::Alias).then(|| Domain::new("main.example").unwrap()),
+    }
+}
+
+fn principals() -> Vec<Principal> {
+    let name = |name: &str| Username::new(name).unwrap();
+    vec![
+        Principal::Root,
+        Principal::PanelUser { uid: 900 },
+        Principal::Account { uid: 1004, name: name("alice") },
+        Principal::Account { uid: 1005, name: name("bob") },
+        // The name of one account with the uid of another: never both at once.
+        Principal::Account { uid: 1005, name: name("alice") },
+        Principal::Stranger { uid: 33 },
+    ]
+}
+
+fn verdict(principal: &Principal, operation: Operation, panel: PanelKind, account: &Account) -> &'static str {
+    allow_account(principal, operation, panel, account).map_or_else(|error| error.kind().name(), |()| "ok")
+}
+
+/// Every principal, every panel, every state of account alice (uid 1004).
+#[test]
+fn who_may_open_what() {
+    const PANELS: [PanelKind; 4] =
+        [PanelKind::CPanel, PanelKind::DirectAdmin, PanelKind::Plesk, PanelKind::Ini];
+    let change: [(&str, fn(&mut Account)); 4] = [
+        ("ok", |_| {}),
+        ("suspended", |account| account.suspended = true),
+        ("demo-account", |account| account.demo = true),
+        ("feature-off", |account| account.feature = false),
+    ];
+    for (state, change) in change {
+        let mut alice = account("alice", 1004);
+        change(&mut alice);
+        for panel in PANELS {
+            let own = if panel == PanelKind::Plesk { "forbidden" } else { state };
+            let want_open = [state, state, own, "forbidden", "forbidden", "forbidden"];
+            let want_view = ["ok", state, own, "forbidden", "forbidden", "forbidden"];
+            for (index, principal) in principals().iter().enumerate() {
+                let place = format!("{principal} on {} with {state}", panel.name());
+                assert_eq!(
+                    verdict(principal, Operation::OpenSite, panel, &alice),
+                    want_open[index],
+                    "open: {place}"
+                );
+                assert_eq!(
+                    verdict(principal, Operation::ViewAccount, panel, &alice),
+                    want_view[index],
+                    "view: {place}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn which_sites_can_be_opened() {
+    let verdict = |site: &Site| {
+        allow_site(Operation::OpenSite, site).map_or_else(|error| error.kind().name(), |()| "ok")
+    };
+    for kind in [SiteKind::Main, SiteKind::Addon, SiteKind::Sub] {
+        assert_eq!(verdict(&site(kind)), "ok");
+    }
+    assert_eq!(verdict(&site(SiteKind::Alias)), "site-alias");
+    assert_eq!(verdict(&Site { suspended: true, ..site(SiteKind::Main) }), "suspended");
+    assert_eq!(verdict(&Site { document_root: None, ..site(SiteKind::Addon) }), "site-without-hosting");
+    assert!(allow_site(Operation::ViewAccount, &site(SiteKind::Alias)).is_ok());
+}

@@ -1,0 +1,43 @@
+//! From a uid to a principal.
+
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::panel::Panel;
+use crate::types::Username;
+
+use super::policy::Principal;
+
+/// What a uid is on this panel.
+///
+/// # Errors
+/// [`ErrorKind::Config`] if `[broker] panel_users` names an account of the panel; [`ErrorKind::PanelData`] if the uid has two names.
+pub fn principal_of_uid(uid: u32, config: &Config, panel: &dyn Panel) -> Result<Principal> {
+    if uid == 0 {
+        return Ok(Principal::Root);
+    }
+    let Some(user) = panel.tree().find_uid(uid)? else { return Ok(Principal::Stranger { uid }) };
+    let Ok(name) = Username::new(&user.name) else { return Ok(Principal::Stranger { uid }) };
+    if is_panel_user(uid, config, panel)? {
+        if panel.account(&name).is_ok() {
+            let text =
+                format!("{}: [broker] panel_users: {name} is an account of the panel", config.path.display());
+            return Err(Error::new(ErrorKind::Config, text));
+        }
+        return Ok(Principal::PanelUser { uid });
+    }
+    if !panel.kind().has_account_peers() {
+        return Ok(Principal::Stranger { uid });
+    }
+    // Refuses a uid that has two names: it does not say which of them is calling.
+    let user = panel.tree().account_user(&name)?;
+    Ok(Principal::Account { uid: user.uid, name })
+}
+
+fn is_panel_user(uid: u32, config: &Config, panel: &dyn Panel) -> Result<bool> {
+    for name in &config.broker.panel_users {
+        if panel.tree().find_user(name.as_str())?.is_some_and(|user| user.uid == uid) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,109 @@
+//! Which publication a session names, and with what.
+
+use std::path::Path;
+
+use crate::builder::Publication;
+use crate::config::{PublicationType, SiteConfig};
+use crate::error::{Error, ErrorKind, Result};
+use crate::panel::{Account, Site};
+use crate::publish::endpoint_access;
+use crate::sys::clock;
+use crate::types::SiteKey;
+
+use super::Context;
+
+/// Puts together what the builder needs to publish a site.
+///
+/// # Errors
+/// [`ErrorKind::Publication`] with the setting that is missing.
+pub(super) fn publication(
+    context: &Context,
+    account: &Account,
+    site: &Site,
+    key: &SiteKey,
+) -> Result<Publication> {
+    let own = context.config.site(&site.domain);
+    let kind = own.and_then(|own| own.publish).unwrap_or(context.config.publish.kind);
+    match kind {
+        PublicationType::Http => {
+            let access = access(context, account, key, kind)?;
+            Ok(Publication::Http {
+                endpoint: access.url,
+                username: access.username,
+                password: access.password,
+            })
+        }
+        PublicationType::Internal => {
+            let access = access(context, account, key, kind)?;
+            let parts = [account.id.to_string(), key.to_string()];
+            let number = context.key()?.number("site number", &[parts[0].as_bytes(), parts[1].as_bytes()]);
+            Ok(Publication::Internal {
+                endpoint: access.url,
+                username: access.username,
+                password: access.password,
+                account: number,
+            })
+        }
+        PublicationType::External => external(site, own),
+        PublicationType::Ssh => Ok(Publication::Ssh {
+            host: ssh_host(context, account, site)?,
+            username: account.name().to_string(),
+            password: None,
+            upload_dir: upload_dir(site)?,
+        }),
+        PublicationType::Local => Ok(Publication::Local { upload_dir: upload_dir(site)? }),
+    }
+}
+
+fn access(
+    context: &Context,
+    account: &Account,
+    key: &SiteKey,
+    kind: PublicationType,
+) -> Result<crate::publish::EndpointAccess> {
+    let Some(endpoint) = &context.config.publish.endpoint else {
+        let text = format!(
+            "publication type {} needs the public address of the publication endpoint: set [publish] endpoint in {}",
+            kind.name(),
+            context.config.path.display()
+        );
+        return Err(Error::new(ErrorKind::Publication, text));
+    };
+    Ok(endpoint_access(context.key()?, endpoint, &account.id, key, clock::unix_seconds()))
+}
+
+fn external(site: &Site, own: Option<&SiteConfig>) -> Result<Publication> {
+    let Some(ftp) = own.and_then(|own| own.ftp.as_ref()) else {
+        let text = format!(
+            "publication type external needs an FTP account: set ftp_host, ftp_user and ftp_password in [site {}], or use another type",
+            site.domain
+        );
+        return Err(Error::new(ErrorKind::Publication, text));
+    };
+    Ok(Publication::External {
+        host: ftp.host.clone(),
+        username: ftp.user.clone(),
+        password: ftp.password.clone(),
+        upload_dir: ftp.upload_dir.clone(),
+    })
+}
+
+fn ssh_host(context: &Context, account: &Account, site: &Site) -> Result<String> {
+    let configured = context.config.publish.ssh_host.clone();
+    configured.or_else(|| account.public_ip.map(|address| address.to_string())).ok_or_else(|| {
+        let text = format!(
+            "publication type ssh of {} needs the server's address: set [publish] ssh_host",
+            site.domain
+        );
+        Error::new(ErrorKind::Publication, text)
+    })
+}
+
+fn upload_dir(site: &Site) -> Result<String> {
+    site.document_root.as_deref().and_then(Path::to_str).map(str::to_owned).ok_or_else(|| {
+        Error::new(
+            ErrorKind::SiteWithoutHosting,
+            format!("the site {} has no document root that can be sent", site.domain),
+        )
+    })
+}

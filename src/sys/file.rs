@@ -1,0 +1,136 @@
+//! Reading a file of which only the place is trusted.
+//!
+//! Links are not followed, what is not a regular file is not waited for, what is too large is not read, and the owner is looked at on the
+//! open file, so that nothing can change between the check and the reading.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::SystemTime;
+
+/// What a file held when it was read.
+#[derive(Debug)]
+pub struct Content {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Last change of the content.
+    pub modified: SystemTime,
+}
+
+/// Why a file was not read.
+#[derive(Debug)]
+pub enum ReadError {
+    /// There is none.
+    Missing,
+    /// It is a symbolic link.
+    Link,
+    /// It is a directory, device, socket or pipe.
+    NotRegular,
+    /// It is larger than allowed; the limit in bytes.
+    TooLarge(u64),
+    /// It belongs to somebody whose word does not count here; the owner's uid.
+    Owner(u32),
+    /// The system refused.
+    Io(io::Error),
+}
+
+impl std::fmt::Display for ReadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing => write!(f, "the file does not exist"),
+            Self::Link => write!(f, "it is a symbolic link, which is not followed here"),
+            Self::NotRegular => write!(f, "it is not a regular file"),
+            Self::TooLarge(limit) => write!(f, "it is larger than {limit} bytes"),
+            Self::Owner(uid) => write!(f, "it belongs to uid {uid}, whose word does not count here"),
+            Self::Io(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// Reads a regular file of at most `limit` bytes that belongs to one of `owners`.
+///
+/// # Errors
+/// See [`ReadError`].
+pub fn read(path: &Path, limit: u64, owners: &[u32]) -> Result<Content, ReadError> {
+    let mut file = open(path)?;
+    let metadata = file.metadata().map_err(ReadError::Io)?;
+    if !metadata.is_file() {
+        return Err(ReadError::NotRegular);
+    }
+    if !owners.contains(&metadata.uid()) {
+        return Err(ReadError::Owner(metadata.uid()));
+    }
+    if metadata.len() > limit {
+        return Err(ReadError::TooLarge(limit));
+    }
+    let expected = usize::try_from(metadata.len()).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(expected + 1);
+    // The file may grow while it is read: the bound is on what is read, not on what was said.
+    (&mut file).take(limit + 1).read_to_end(&mut bytes).map_err(ReadError::Io)?;
+    if bytes.len() as u64 > limit {
+        return Err(ReadError::TooLarge(limit));
+    }
+    Ok(Content {
+        bytes,
+        mode: metadata.mode() & 0o7777,
+        uid: metadata.uid(),
+        modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+    })
+}
+
+fn open(path: &Path) -> Result<File, ReadError> {
+    // O_NONBLOCK: opening a FIFO or a device must not wait for a partner.
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
+        .map_err(|error| match error.raw_os_error() {
+            Some(libc::ELOOP) => ReadError::Link,
+            Some(libc::ENOENT | libc::ENOTDIR) => ReadError::Missing,
+            Some(libc::ENXIO) => ReadError::NotRegular,
+            _ => ReadError::Io(error),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn me() -> u32 {
+        crate::sys::identity::uids().effective
+    }
+
+    #[test]
+    fn only_small_regular_files_of_the_right_owner_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        std::fs::write(&path, b"12345").unwrap();
+        assert_eq!(read(&path, 5, &[me()]).unwrap().bytes, b"12345");
+        assert!(matches!(read(&path, 4, &[me()]), Err(ReadError::TooLarge(4))));
+        assert!(matches!(read(&path, 5, &[me() + 1]), Err(ReadError::Owner(uid)) if uid == me()));
+
+        let link = dir.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert!(matches!(read(&link, 5, &[me()]), Err(ReadError::Link)));
+        assert!(matches!(read(dir.path(), 5, &[me()]), Err(ReadError::NotRegular)));
+        assert!(matches!(read(&dir.path().join("none"), 5, &[me()]), Err(ReadError::Missing)));
+        assert!(matches!(read(&path.join("below"), 5, &[me()]), Err(ReadError::Missing)));
+
+        let fifo = dir.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert!(matches!(read(&fifo, 5, &[me()]), Err(ReadError::NotRegular)));
+    }
+
+    #[test]
+    fn a_file_without_a_size_is_still_bounded() {
+        assert!(matches!(read(Path::new("/proc/kallsyms"), 10, &[0]), Err(ReadError::TooLarge(10))));
+    }
+}

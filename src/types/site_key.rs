@@ -1,0 +1,46 @@
+//! The name under which the builder knows a site.
+
+use std::fmt;
+
+use super::Domain;
+
+/// The builder's identity of a website (the field `domain` of the builder's calls).
+///
+/// It is the lower case ASCII name without a leading `www.`: a name with and one without it would be two websites for the builder
+/// (`reference/builder-api.md` 2.1 and 6.6).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SiteKey(String);
+
+impl SiteKey {
+    /// The key of a site that has no other one.
+    pub fn of(domain: &Domain) -> Self {
+        let name = domain.as_str();
+        let bare = name.strip_prefix("www.").filter(|rest| Domain::new(rest).is_ok());
+        Self(bare.unwrap_or(name).to_owned())
+    }
+
+    /// The key as the builder gets it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SiteKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn www_is_not_part_of_the_key() {
+        let key = |name: &str| SiteKey::of(&Domain::new(name).unwrap()).to_string();
+        assert_eq!(key("www.shop.example"), "shop.example");
+        assert_eq!(key("shop.example"), "shop.example");
+        assert_eq!(key("www.example"), "www.example", "a name needs two labels");
+        assert_eq!(key("www2.shop.example"), "www2.shop.example");
+    }
+}

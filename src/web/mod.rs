@@ -1,0 +1,4 @@
+//! The page behind the icon.
+
+pub mod dialect;
+pub mod messages;
