@@ -132,3 +132,29 @@ fn a_file_that_others_can_read_or_replace_is_refused() {
     std::fs::write(&path, vec![b'#'; 300 * 1024]).unwrap();
     assert!(Config::load(&path).err().unwrap().chain().contains("larger than"));
 }
+
+/// The sample is the manual of the file: it must be right, and it must be complete.
+#[test]
+fn the_sample_names_every_key_and_all_its_values_are_accepted() {
+    let sample = include_str!("../../docs/panelgate-sample.ini");
+    parse(sample).unwrap();
+    let everything: String = sample
+        .lines()
+        .map(|line| match line.strip_prefix(';') {
+            Some(setting) if setting.starts_with(|c: char| c.is_ascii_lowercase()) => format!("{setting}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    parse(&everything).unwrap();
+    for section in SECTIONS {
+        assert!(sample.contains(&format!("\n[{section}]\n")), "[{section}] is missing");
+        // The message about an unknown key lists the known ones.
+        let fault = parse(&format!("[{section}]\nzzz = 1\n")).err().map(|error| error.to_string()).unwrap_or_default();
+        let known = fault.split_once("(there are: ").map(|(_, list)| list.trim_end_matches(')').to_owned());
+        for key in known.iter().flat_map(|list| list.split(", ")).filter(|key| *key != "zzz") {
+            let body = everything.split_once(&format!("\n[{section}]\n")).unwrap().1;
+            let body = body.split("\n[").next().unwrap();
+            assert!(body.lines().any(|line| line.starts_with(&format!("{key} = "))), "[{section}] {key} is missing");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! A small client of chromedriver: WebDriver is JSON over HTTP (W3C WebDriver).
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// A headless Chromium, driven through a chromedriver of its own. Both end when it is dropped.
+pub struct Browser {
+    driver: Child,
+    agent: ureq::Agent,
+    session: String,
+    _profile: tempfile::TempDir,
+}
+
+/// How the window looks.
+#[derive(Clone, Copy)]
+pub struct Look {
+    pub width: u32,
+    pub height: u32,
+    pub dark: bool,
+}
+
+pub const DESKTOP: Look = Look { width: 1280, height: 900, dark: false };
+pub const PHONE: Look = Look { width: 390, height: 844, dark: false };
+
+impl Browser {
+    /// Starts a browser. `languages` is what it asks for, such as `ar,en`.
+    pub fn start(languages: &str) -> Self {
+        let port = super::free_port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver starts");
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .proxy(None)
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .build()
+            .into();
+        let base = format!("http://127.0.0.1:{port}/session");
+        super::wait_for("chromedriver", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        let profile = tempfile::tempdir().expect("a directory");
+        let arguments = [
+            "--headless=new".to_owned(),
+            "--no-sandbox".into(),
+            "--disable-gpu".into(),
+            "--disable-quic".into(),
+            "--no-first-run".into(),
+            "--disable-background-networking".into(),
+            "--disable-component-update".into(),
+            "--disable-sync".into(),
+            "--disable-dev-shm-usage".into(),
+            // The sandbox builder's certificate is made by an authority that only the test knows.
+            "--ignore-certificate-errors".into(),
+            format!("--user-data-dir={}", profile.path().display()),
+        ];
+        let options = json!({
+            "args": arguments,
+            "prefs": { "intl.accept_languages": languages, "intl.selected_languages": languages },
+        });
+        let body = json!({ "capabilities": { "alwaysMatch": { "acceptInsecureCerts": true, "goog:chromeOptions": options } } });
+        let reply = call(&agent, "POST", &base, Some(body));
+        let id = reply["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {reply}")).to_owned();
+        Self { driver, agent, session: format!("{base}/{id}"), _profile: profile }
+    }
+
+    fn post(&self, path: &str, body: Value) -> Value {
+        call(&self.agent, "POST", &format!("{}{path}", self.session), Some(body))
+    }
+
+    fn get(&self, path: &str) -> Value {
+        call(&self.agent, "GET", &format!("{}{path}", self.session), None)
+    }
+
+    /// Sets window size and colour scheme.
+    pub fn look(&self, look: Look) {
+        self.cdp(
+            "Emulation.setDeviceMetricsOverride",
+            json!({ "width": look.width, "height": look.height, "deviceScaleFactor": 1, "mobile": look.width < 600 }),
+        );
+        let scheme = if look.dark { "dark" } else { "light" };
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.cdp("Emulation.setEmulatedMedia", features);
+    }
+
+    /// A command of the Chrome DevTools Protocol.
+    pub fn cdp(&self, command: &str, parameters: Value) -> Value {
+        self.post("/goog/cdp/execute", json!({ "cmd": command, "params": parameters }))
+    }
+
+    pub fn open(&self, url: &str) {
+        self.post("/url", json!({ "url": url }));
+    }
+
+    pub fn url(&self) -> String {
+        self.get("/url").as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn title(&self) -> String {
+        self.get("/title").as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The text of the first element that fits a CSS selector.
+    pub fn text(&self, selector: &str) -> String {
+        let element = self.element(selector);
+        self.get(&format!("/element/{element}/text")).as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn click(&self, selector: &str) {
+        let element = self.element(selector);
+        self.post(&format!("/element/{element}/click"), json!({}));
+    }
+
+    /// Presses keys on whatever has the focus.
+    pub fn press(&self, key: &str) {
+        let actions = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": [
+            { "type": "keyDown", "value": key }, { "type": "keyUp", "value": key },
+        ] }] });
+        self.post("/actions", actions);
+    }
+
+    /// Runs a script in the page and gives back what it returns.
+    pub fn script(&self, script: &str) -> Value {
+        self.post("/execute/sync", json!({ "script": script, "args": [] }))
+    }
+
+    /// The faults that axe-core finds in the page (WCAG 2 A and AA), as `rule: element`.
+    pub fn accessibility_faults(&self, axe: &Path) -> Vec<String> {
+        // The page's policy forbids scripts; what the driver runs is not the page's.
+        let source = std::fs::read_to_string(axe).expect("axe-core");
+        self.script(&source);
+        let run = "const done = arguments[arguments.length - 1];\
+                   axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })\
+                   .then(result => done(result.violations.flatMap(v => v.nodes.map(n => v.id + ': ' + n.html))));";
+        let faults = self.post("/execute/async", json!({ "script": run, "args": [] }));
+        let faults = faults.as_array().unwrap_or_else(|| panic!("axe gave {faults}"));
+        faults.iter().map(|fault| fault.as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Writes a picture of the page.
+    pub fn screenshot(&self, file: &Path) {
+        use base64::Engine;
+        let data = self.get("/screenshot");
+        let png = base64::engine::general_purpose::STANDARD.decode(data.as_str().unwrap_or_default()).expect("base64");
+        std::fs::create_dir_all(file.parent().expect("a directory")).expect("the directory is made");
+        std::fs::write(file, png).expect("the picture is written");
+    }
+
+    fn element(&self, selector: &str) -> String {
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            let url = format!("{}/element", self.session);
+            let reply = raw(&self.agent, "POST", &url, Some(json!({ "using": "css selector", "value": selector })));
+            if let Some(id) = reply["value"].as_object().and_then(|value| value.values().next()).and_then(Value::as_str) {
+                if reply["value"]["error"].is_null() {
+                    return id.to_owned();
+                }
+            }
+            assert!(Instant::now() < end, "there is no {selector} at {}: {}", self.url(), self.text_of_page());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn text_of_page(&self) -> String {
+        self.script("return document.body ? document.body.innerText : ''").to_string()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Without this the browser would outlive its driver.
+        let _ = self.agent.delete(&self.session).call();
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+fn call(agent: &ureq::Agent, method: &str, url: &str, body: Option<Value>) -> Value {
+    let reply = raw(agent, method, url, body);
+    assert!(reply["value"]["error"].is_null(), "{method} {url}: {}", reply["value"]);
+    reply["value"].clone()
+}
+
+fn raw(agent: &ureq::Agent, method: &str, url: &str, body: Option<Value>) -> Value {
+    let result = match (method, body) {
+        ("POST", Some(body)) => agent.post(url).content_type("application/json").send(body.to_string()),
+        _ => agent.get(url).call(),
+    };
+    let text = result.expect("chromedriver answers").body_mut().with_config().limit(64 << 20).read_to_string();
+    serde_json::from_str(&text.expect("a body")).expect("JSON")
+}
