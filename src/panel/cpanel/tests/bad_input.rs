@@ -80,7 +80,7 @@ fn a_file_that_cannot_be_read_or_belongs_to_somebody_else_is_refused() {
             std::os::unix::fs::chown(server.path(file), Some(1004), None).unwrap();
             assert!(refuses(&server, file, "owner").contains("belongs to uid 1004"));
         } else {
-            std::fs::set_permissions(server.path(file), std::fs::Permissions::from_mode(0)).unwrap();
+            std::fs::set_permissions(server.path(file), std::fs::Permissions::from_mode(0o000)).unwrap();
             assert!(refuses(&server, file, "unreadable").contains("cannot be read"));
         }
     }

@@ -319,7 +319,7 @@ fn one_account_costs_its_own_files_and_no_other_s() {
     server.add("bob", 1005, &[("bob.example", SiteKind::Main, "public_html")]);
     server.write("var/cpanel/users/bob", b"\xff broken");
     server.write("var/cpanel/userdata/bob/main", b"\xff broken");
-    // Without the map and with no right to list the directories, the account is still read.
+    // Neither another account nor the map of all domains is looked at.
     std::fs::remove_file(server.path("etc/userdomains")).unwrap();
     assert_eq!(server.alice().sites.len(), 4);
 }
