@@ -10,6 +10,7 @@
 
 mod account;
 mod cpanel;
+mod detail;
 mod directadmin;
 mod domain_map;
 mod ini;
