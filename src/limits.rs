@@ -14,6 +14,9 @@ pub const DOMAIN_MAP_BYTES: u64 = 128 * 1024 * 1024;
 /// Largest `etc/passwd` below a `[panel] root` other than `/`, in bytes.
 pub const PASSWD_BYTES: u64 = 128 * 1024 * 1024;
 
+/// Largest configuration of a web server for the sites of one account, in bytes.
+pub const WEB_SERVER_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
 /// Most sites of one account.
 pub const SITES_PER_ACCOUNT: usize = 10_000;
 

@@ -100,6 +100,9 @@ pub struct PanelConfig {
     pub cpanel_missing_feature: MissingFeature,
     /// `[directadmin] missing_item`: whether an account whose `user.conf` lacks the package item has the builder; on unless set.
     pub directadmin_missing_item: bool,
+    /// `[directadmin] fixed_layout`: whether a site that neither the web server's configuration nor an override names lies where DirectAdmin puts
+    /// sites, `~/domains/DOMAIN/public_html`; yes unless set.
+    pub directadmin_fixed_layout: bool,
     /// `[plesk] command`: the `plesk` program; `/usr/sbin/plesk` unless set. Below `root`.
     pub plesk_command: PathBuf,
 }
@@ -356,6 +359,7 @@ fn panel(file: &IniFile) -> Result<PanelConfig> {
             .choice("missing_feature", &missing)?
             .unwrap_or(MissingFeature::DefaultList),
         directadmin_missing_item: directadmin.flag("missing_item", true)?,
+        directadmin_fixed_layout: directadmin.flag("fixed_layout", true)?,
         plesk_command: absolute(&plesk, "command", "/usr/sbin/plesk")?,
     };
     for part in [section, cpanel, directadmin, plesk] {
