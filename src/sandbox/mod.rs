@@ -3,3 +3,8 @@
 //! Nothing here is for production. Everything listens on the loopback address only, and no setting of `panelgate.ini` leads here.
 
 pub mod tree;
+pub mod tree_directadmin;
+pub mod tree_plesk;
+
+#[cfg(test)]
+mod tree_tests;
