@@ -9,5 +9,10 @@ pub mod http;
 mod page;
 mod tls;
 pub mod tree;
+pub mod tree_directadmin;
+pub mod tree_plesk;
+
+#[cfg(test)]
+mod tree_tests;
 
 pub use builder::{Builder, Options, Recorded, Ui};

@@ -137,19 +137,19 @@ fn quoted(text: &str) -> String {
 }
 
 /// A path that can stand in a line of passwd(5) and in a YAML file.
-fn text(path: &Path) -> io::Result<&str> {
+pub(super) fn text(path: &Path) -> io::Result<&str> {
     match path.to_str() {
         Some(text) if path.is_absolute() && !text.contains(|c: char| c.is_control() || c == ':') => Ok(text),
         _ => Err(io::Error::other("a home or document root of the tree is not a plain absolute path")),
     }
 }
 
-fn below(root: &Path, absolute: &Path) -> PathBuf {
+pub(super) fn below(root: &Path, absolute: &Path) -> PathBuf {
     root.join(absolute.strip_prefix("/").unwrap_or(absolute))
 }
 
 /// Adds to a file, which is made if it is not there. Its mode is set: a file that everybody can change is refused by the reader.
-fn append(root: &Path, file: &str, content: &str) -> io::Result<()> {
+pub(super) fn append(root: &Path, file: &str, content: &str) -> io::Result<()> {
     let path = root.join(file);
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;

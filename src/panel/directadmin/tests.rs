@@ -215,6 +215,9 @@ fn the_builder_is_on_by_item_plan_and_plugin_list() {
     ] {
         assert_eq!(feature(conf, settings), want, "{conf:?} {settings:?}");
     }
+    server.user("carol", "user.conf", "username=carol\nemail=a@b, c@d\nlanguage=../en\nip=shared\n");
+    let carol = server.account("carol").unwrap();
+    assert_eq!((carol.contact, carol.locale, carol.public_ip), (None, None, None));
     let public = server.panel("[panel]\npublic_ip = 198.51.100.9\n").account(&user("alice")).unwrap();
     assert_eq!(public.public_ip, parse_ip("198.51.100.9"));
 }
@@ -319,7 +322,7 @@ fn a_file_that_cannot_be_trusted_is_an_error_that_names_it() {
             broken("another owner's", &|_, path| chown(path, Some(1168), Some(1168)).unwrap());
         } else {
             broken("unreadable", &|_, path| {
-                fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap()
+                fs::set_permissions(path, fs::Permissions::from_mode(0o0)).unwrap()
             });
         }
     }

@@ -8,6 +8,7 @@ use crate::config::PanelKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::account::{Account, Site, SiteKind, document_root};
 use crate::panel::data_error;
+use crate::panel::detail;
 use crate::sys::users::User;
 use crate::types::{AccountId, Domain, Username, quote};
 
@@ -95,8 +96,8 @@ impl Subscription {
             addons,
             mark: main.owned(column::GUID).or_else(|| main.owned(column::CREATED)).unwrap_or_default(),
             owner: main.owned(column::CUSTOMER),
-            contact: main.owned(column::EMAIL),
-            locale: main.owned(column::LOCALE),
+            contact: detail::usable(name, "email", main.optional(column::EMAIL), detail::email),
+            locale: detail::usable(name, "locale", main.optional(column::LOCALE), detail::locale),
             // A subscription without a customer is the administrator's.
             suspended: status(main)? != 0 || main.number(column::CUSTOMER_STATUS)?.unwrap_or(0) != 0,
             hosted,
@@ -181,8 +182,8 @@ fn status(row: &Row<'_>) -> Result<u64> {
     row.number(column::STATUS)?.ok_or_else(|| row.error("the status is absent"))
 }
 
-/// The service plan and the add-on plans. Plesk gives a subscription at most one service plan; where it does not say which of several it is, it is the
-/// one that is oldest.
+/// The service plan and the add-on plans. A subscription has at most one service plan; where Plesk does not say which of several it is, it is taken
+/// to be the oldest.
 fn plans<'a, 'b: 'a>(rows: impl Iterator<Item = &'a Row<'b>>) -> (Option<String>, Vec<String>) {
     let (mut plan, mut addons) = (None, Vec::new());
     for row in rows {

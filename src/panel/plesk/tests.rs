@@ -169,6 +169,9 @@ fn what_is_not_in_service_is_suspended() {
             && account.locale.is_none()
     );
     assert_eq!(account.id.mark(), "2024-05-02");
+    let account =
+        server.prints(site(&[(11, "a@b\\nBcc: c@d"), (12, "../de")]) + "end\n").account("alice").unwrap();
+    assert_eq!((account.contact, account.locale), (None, None));
 }
 
 #[test]

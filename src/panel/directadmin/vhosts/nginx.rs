@@ -63,44 +63,52 @@ enum Token {
     Close,
 }
 
-/// Words, `;`, `{` and `}` with their lines. Quotes keep a word together, a backslash takes the meaning of the next character, `#` begins a comment
-/// where a word could begin.
+/// Words, `;`, `{` and `}` with their lines. `#` begins a comment where a word could begin.
 fn tokens(text: &str) -> impl Iterator<Item = (usize, Token)> {
     let mut characters = text.chars().peekable();
     let mut line = 1;
     std::iter::from_fn(move || {
         loop {
-            let first = characters.next()?;
-            match first {
-                '\n' => line += 1,
-                '#' => while characters.next_if(|next| *next != '\n').is_some() {},
-                ';' => return Some((line, Token::End)),
-                '{' => return Some((line, Token::Open)),
-                '}' => return Some((line, Token::Close)),
-                _ if first.is_whitespace() => {}
+            let began = line;
+            let first = *characters.peek()?;
+            let token = match first {
+                ';' => Token::End,
+                '{' => Token::Open,
+                '}' => Token::Close,
+                '#' => {
+                    while characters.next_if(|next| *next != '\n').is_some() {}
+                    continue;
+                }
+                _ if first.is_whitespace() => {
+                    line += usize::from(first == '\n');
+                    characters.next();
+                    continue;
+                }
                 _ => {
-                    let (began, mut word) = (line, String::new());
-                    let quote = matches!(first, '"' | '\'').then_some(first);
-                    if quote.is_none() {
-                        word.push(first);
-                    }
-                    let ends = |next: char| match quote {
-                        Some(quote) => next == quote,
-                        None => next.is_whitespace() || matches!(next, ';' | '{' | '}'),
-                    };
-                    while let Some(next) = characters.next_if(|next| !ends(*next)) {
-                        line += usize::from(next == '\n');
-                        match next {
-                            '\\' => word.extend(characters.next()),
-                            _ => word.push(next),
-                        }
-                    }
-                    if quote.is_some() {
-                        characters.next();
-                    }
+                    let word = word(&mut characters);
+                    line += word.matches('\n').count();
                     return Some((began, Token::Word(word)));
                 }
-            }
+            };
+            characters.next();
+            return Some((began, token));
         }
     })
+}
+
+/// Quotes keep a word together; a backslash takes the meaning of the character behind it.
+fn word(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
+    let quote = characters.next_if(|first| matches!(first, '"' | '\''));
+    let ends = |next: char| match quote {
+        Some(quote) => next == quote,
+        None => next.is_whitespace() || matches!(next, ';' | '{' | '}'),
+    };
+    let mut word = String::new();
+    while let Some(next) = characters.next_if(|next| !ends(*next)) {
+        if next == '\\' { word.extend(characters.next()) } else { word.push(next) }
+    }
+    if quote.is_some() {
+        characters.next();
+    }
+    word
 }
