@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn with_other_threads_the_environment_stays() {
-        // The test harness has a thread of its own beside this one.
+        // That it is replaced without them is tested in tests/environment.rs, a program of its own. The test harness has a thread of its own beside this one.
         let (stop, wait) = std::sync::mpsc::channel::<()>();
         let other = std::thread::spawn(move || wait.recv());
         let before: Vec<_> = std::env::vars_os().collect();

@@ -66,13 +66,13 @@ fn header(response: &Response, name: &str) -> Option<String> {
 fn one_form_for_each_site_that_can_be_opened_and_a_reason_for_the_others() {
     let page = shown(&SAMPLES, None, Dialect::Cgi);
     assert_eq!(page.matches("<form ").count(), 3);
-    assert_eq!(page.matches("<li ").count(), 5, "aliases stand with their site");
+    assert_eq!(page.matches("<li class=\"pg-site\"").count(), 5, "aliases stand with their site");
     assert!(page.contains("name=\"token\" value=\"token-of-bücher.example\""));
     assert!(page.contains("name=\"site\" value=\"xn--bcher-kva.example\""));
     assert!(page.contains("<bdi dir=\"ltr\">bücher.example</bdi>"));
     assert!(page.contains("<bdi dir=\"ltr\">xn--bcher-kva.example</bdi>"));
     assert!(page.contains("This account or website is suspended."));
-    assert!(page.contains(">alias.example</bdi>") && page.contains("another name of one of your websites"));
+    assert!(page.contains(">alias.example</bdi>") && page.contains(">elsewhere.example</bdi>"));
     assert!(page.contains("Gold &#60;&#38; &#34;more&#34;&#62; | a"), "escaped");
 }
 
@@ -84,10 +84,7 @@ fn the_site_selected_in_the_panel_comes_first_and_a_foreign_one_changes_nothing(
     };
     assert!(order(Some("old.example")));
     assert!(!order(None));
-    assert_eq!(
-        shown(&SAMPLES, Some("foreign.example"), Dialect::Cgi),
-        shown(&SAMPLES, None, Dialect::Cgi)
-    );
+    assert_eq!(shown(&SAMPLES, Some("foreign.example"), Dialect::Cgi), shown(&SAMPLES, None, Dialect::Cgi));
 }
 
 #[test]
@@ -120,11 +117,13 @@ fn pages_are_whole_and_safe_in_every_language() {
         for response in pages {
             let page = text(&response);
             let (code, direction) = (language.code(), language.direction());
-            assert!(page.starts_with(&format!("<!doctype html>\n<html lang=\"{code}\" dir=\"{direction}\">")));
+            assert!(
+                page.starts_with(&format!("<!doctype html>\n<html lang=\"{code}\" dir=\"{direction}\">"))
+            );
             assert_eq!(page.matches("<h1").count(), 1, "{code}");
             assert_eq!(page.matches("<main").count(), 1, "{code}");
-            for forbidden in ["<script", "javascript:", " on", "http://", "https://", "url(", "@import"] {
-                let forbidden = if forbidden == " on" { " onclick" } else { forbidden };
+            for forbidden in ["<script", "javascript:", " onclick", "http://", "https://", "url(", "@import"]
+            {
                 assert!(!page.contains(forbidden), "{code}: {forbidden}");
             }
             assert!(!page.contains("\"></p>") && !page.contains("\"></h1>"), "{code}: an empty text");
@@ -193,7 +192,8 @@ fn samples_render_in_every_dialect() {
         reference: Reference::random(),
     };
     let many: Vec<String> = (0..=limits::CHOOSER_SITES).map(|number| format!("s{number}.example")).collect();
-    let many: Vec<Sample<'_>> = many.iter().map(|name| (name.as_str(), SiteKind::Addon, None, None)).collect();
+    let many: Vec<Sample<'_>> =
+        many.iter().map(|name| (name.as_str(), SiteKind::Addon, None, None)).collect();
     for language in Language::ALL {
         let words = Catalogue::of(*language);
         let mut account = overview(&SAMPLES);
