@@ -1,5 +1,5 @@
 //! What several tests share: a user, a private trial of the CGI program, real servers around it.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod apache;
 pub mod webdriver;
