@@ -32,6 +32,12 @@ pub const COMMAND_TIME: Duration = Duration::from_secs(20);
 /// Largest answer of the builder to a JSON call, in bytes.
 pub const BUILDER_REPLY_BYTES: u64 = 1024 * 1024;
 
+/// Largest head of an answer of the builder, in bytes.
+pub const BUILDER_HEAD_BYTES: usize = 16 * 1024;
+
+/// Largest file with the certificates to trust, in bytes.
+pub const CA_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Most redirects of one call to the builder.
 pub const BUILDER_REDIRECTS: u32 = 3;
 
@@ -70,3 +76,21 @@ pub const FFI_STRING_BYTES: usize = 4096;
 
 /// Largest structure that a C program may pass, in bytes: as much as one of a much later version could need.
 pub const FFI_STRUCT_BYTES: usize = 1024;
+
+/// Largest head of a request to the embedded builder or the demo's panel, in bytes.
+pub const SANDBOX_HEAD_BYTES: usize = 64 * 1024;
+
+/// Most header fields of a request to the embedded builder or the demo's panel.
+pub const SANDBOX_HEADERS: usize = 100;
+
+/// Largest body of a request to the embedded builder or the demo's panel, in bytes.
+pub const SANDBOX_BODY_BYTES: usize = 256 * 1024;
+
+/// Most connections at a time to the embedded builder or the demo's panel.
+pub const SANDBOX_CONNECTIONS: usize = 64;
+
+/// Longest wait of the embedded builder or the demo's panel for a whole request, and for the client to take the answer.
+pub const SANDBOX_REQUEST_TIME: Duration = Duration::from_secs(10);
+
+/// Longest silence on a kept connection to the embedded builder or the demo's panel.
+pub const SANDBOX_IDLE_TIME: Duration = Duration::from_secs(30);

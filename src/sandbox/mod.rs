@@ -2,4 +2,5 @@
 //!
 //! Nothing here is for production. Everything listens on the loopback address only, and no setting of `panelgate.ini` leads here.
 
+pub mod http;
 pub mod tree;
