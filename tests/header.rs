@@ -1,5 +1,7 @@
 //! `include/panelgate.h` is what src/ffi says. `UPDATE_HEADER=1 cargo test --test header` writes it anew.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::ptr;
 
 use crate::error::{Error, ErrorKind};
 use crate::types::Reference;
-use crate::web::messages::Language;
+use crate::web::messages::{self, Language};
 
 use super::pointer::{self, Owned};
 use super::status::{PGATE_OK, pgate_status};
@@ -100,7 +100,7 @@ pub unsafe extern "C" fn pgate_error_user_message(
     let make = |error: &pgate_error| {
         // SAFETY: `language` is NULL or a string of the caller.
         let locale = unsafe { text::optional(language, "language") };
-        let sentence = locale.map(|locale| user_sentence(spoken(locale.as_deref()), error.kind));
+        let sentence = locale.map(|locale| messages::error(spoken(locale.as_deref()), error.kind));
         sentence.and_then(|sentence| text::give(sentence.into_bytes())).unwrap_or(ptr::null_mut())
     };
     // SAFETY: `error` is NULL or a live error of the caller.
@@ -139,11 +139,7 @@ pub unsafe extern "C" fn pgate_error_free(error: *mut pgate_error) {
     guard::value((), || unsafe { pointer::free(error) });
 }
 
-/// The language of a locale; English if there is none.
-pub(super) fn spoken(_locale: Option<&str>) -> Language {
-    Language::En
-}
-
-fn user_sentence(_language: Language, kind: ErrorKind) -> String {
-    kind.name().to_owned()
+/// The language of a locale; English if there is none, or no catalogue for it.
+pub(super) fn spoken(locale: Option<&str>) -> Language {
+    locale.and_then(Language::from_locale).unwrap_or(Language::En)
 }

@@ -2,6 +2,8 @@
 //!
 //! Where the test runs as root, each program runs as root and as an account; otherwise as an account only.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod install;
 mod programs;
 mod trial;
