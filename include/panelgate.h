@@ -650,7 +650,8 @@ pgate_status pgate_site_refused(const pgate_site *site);
  * the caller frees with pgate_session_free(). It lives at the builder for a time that the builder
  * decides.
  *
- * Waits for the builder, at most as long as [builder] timeout in the configuration says.
+ * Waits for the builder, at most as long as the configuration's builder section says (timeout; 30
+ * seconds unless set).
  *
  * Errors: PGATE_ERR_INVALID_ARGUMENT (also if the account has several sites and none is named),
  * those of pgate_account_of_site(), PGATE_ERR_SITE_ALIAS, PGATE_ERR_SITE_WITHOUT_HOSTING,

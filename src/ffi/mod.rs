@@ -4,7 +4,7 @@
 //! therefore written for C readers; what only a Rust reader needs stands in `//` comments.
 //!
 //! What holds for every exported function:
-//! - Its whole body runs inside one of the functions of [`guard`]: a panic never reaches the caller.
+//! - Its whole body runs inside one of the functions of `guard`: a panic never reaches the caller.
 //! - Arguments are checked before anything is done: NULL, length, encoding, size of structures.
 //! - Outputs are written once, as the last thing, and only on success.
 //! - It keeps nothing outside the objects that it hands out: no global state, no thread-local state, no logger, no signal handler.

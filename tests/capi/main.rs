@@ -6,6 +6,7 @@
 
 mod install;
 mod programs;
+mod session;
 mod trial;
 
 use std::collections::BTreeSet;

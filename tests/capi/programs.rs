@@ -14,7 +14,7 @@ use crate::trial::{Caller, own_uid};
 
 /// How a program is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Build {
+pub(crate) enum Build {
     C11,
     Cpp17,
     /// C11 with the address and undefined-behaviour sanitizers.
@@ -38,12 +38,12 @@ impl Build {
     }
 }
 
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A file that cargo has built with this test: it lies beside the test's own program.
-pub fn built(name: &str) -> PathBuf {
+pub(crate) fn built(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let path = own.parent().unwrap().join(name);
     assert!(path.is_file(), "{} has not been built", path.display());
@@ -51,7 +51,7 @@ pub fn built(name: &str) -> PathBuf {
 }
 
 /// A directory with the library under its names, readable by every user.
-pub fn library() -> &'static Path {
+pub(crate) fn library() -> &'static Path {
     static DIRECTORY: OnceLock<TempDir> = OnceLock::new();
     let make = || {
         let directory = open_directory();
@@ -65,14 +65,14 @@ pub fn library() -> &'static Path {
 }
 
 /// A temporary directory that other users may enter.
-pub fn open_directory() -> TempDir {
+pub(crate) fn open_directory() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     directory
 }
 
 /// Compiles one C file against the library.
-pub fn compile(source: &Path, build: Build, program: &Path) {
+pub(crate) fn compile(source: &Path, build: Build, program: &Path) {
     let mut command = build.compiler();
     command.arg(source).arg("-x").arg("none").arg("-o").arg(program);
     command.arg("-I").arg(root().join("include")).arg("-L").arg(library()).arg("-lpanelgate");
@@ -80,7 +80,7 @@ pub fn compile(source: &Path, build: Build, program: &Path) {
 }
 
 /// Runs a command that must succeed; returns what it printed.
-pub fn succeed(command: &mut Command) -> String {
+pub(crate) fn succeed(command: &mut Command) -> String {
     let output = output(command);
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{command:?}: {}\n{stdout}\n{stderr}", output.status);
@@ -88,7 +88,7 @@ pub fn succeed(command: &mut Command) -> String {
 }
 
 /// Runs a command to its end.
-pub fn output(command: &mut Command) -> Output {
+pub(crate) fn output(command: &mut Command) -> Output {
     let hint = "the tests need gcc, g++, make, pkg-config, binutils, valgrind and python3: run tests/run";
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; {hint}"))
 }
@@ -98,7 +98,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A command that ends after five minutes at the latest, finds the library, and knows nothing else of this test's environment.
-pub fn run<A: AsRef<OsStr>>(words: impl IntoIterator<Item = A>, caller: Caller) -> Command {
+pub(crate) fn run<A: AsRef<OsStr>>(words: impl IntoIterator<Item = A>, caller: Caller) -> Command {
     let mut command = Command::new("timeout");
     command.args(["--kill-after=5", "300"]).args(words).current_dir("/");
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
@@ -111,12 +111,12 @@ pub fn run<A: AsRef<OsStr>>(words: impl IntoIterator<Item = A>, caller: Caller) 
 
 /// One way in which every C program is run.
 #[derive(Clone, Copy, Debug)]
-pub struct Way {
-    pub build: Build,
-    pub valgrind: bool,
+pub(crate) struct Way {
+    pub(crate) build: Build,
+    pub(crate) valgrind: bool,
 }
 
-pub const WAYS: [Way; 4] = [
+pub(crate) const WAYS: [Way; 4] = [
     Way { build: Build::C11, valgrind: false },
     Way { build: Build::Cpp17, valgrind: false },
     Way { build: Build::Sanitized, valgrind: false },
@@ -132,7 +132,11 @@ const VALGRIND: [&str; 5] = [
 ];
 
 /// Compiles a program of tests/c in every way and lets each caller run it in every way; hands what it printed to `check`.
-pub fn every_way(source: &str, arguments: impl Fn(Caller) -> Vec<String>, check: impl Fn(Caller, &str)) {
+pub(crate) fn every_way(
+    source: &str,
+    arguments: impl Fn(Caller) -> Vec<String>,
+    check: impl Fn(Caller, &str),
+) {
     let directory = open_directory();
     for way in WAYS {
         let program = directory.path().join(format!("program-{:?}", way.build));

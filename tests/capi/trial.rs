@@ -11,14 +11,14 @@ const ALICE: u32 = 2001;
 
 /// As whom a program runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// Its uid.
-    pub uid: u32,
+    pub(crate) uid: u32,
 }
 
 impl Caller {
     /// The callers that this test can be: root and an account if it is root itself, else the account only.
-    pub fn all() -> Vec<Caller> {
+    pub(crate) fn all() -> Vec<Caller> {
         match own_uid() {
             0 => vec![Caller { uid: 0 }, Caller { uid: ALICE }],
             uid => vec![Caller { uid }],
@@ -26,17 +26,17 @@ impl Caller {
     }
 
     /// What the C programs call it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         if self.uid == 0 { "root" } else { "account" }
     }
 }
 
-pub fn own_uid() -> u32 {
+pub(crate) fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
 /// A directory that belongs to the caller, with `panelgate.ini`, `tree/`, `state/` and `bad/`.
-pub struct Trial {
+pub(crate) struct Trial {
     directory: TempDir,
 }
 
@@ -97,12 +97,12 @@ document_root = /home/carol/twice
 
 impl Trial {
     /// A trial whose builder is not there: nothing listens on port 1.
-    pub fn new(caller: Caller) -> Self {
-        Self::with_builder(caller, "url = https://127.0.0.1:1/api/\n")
+    pub(crate) fn new(caller: Caller) -> Self {
+        Self::with_builder(caller, "url = https://127.0.0.1:1/api/\n", "")
     }
 
-    /// A trial with further lines for `[builder]`.
-    pub fn with_builder(caller: Caller, builder: &str) -> Self {
+    /// A trial with further lines for `[builder]`, in which `CA_FILE` stands for a file with `ca_pem`.
+    pub(crate) fn with_builder(caller: Caller, builder: &str, ca_pem: &str) -> Self {
         let trial = Self { directory: tempfile::tempdir().unwrap() };
         let alice = if caller.uid == 0 { ALICE } else { caller.uid };
         let passwd = format!(
@@ -120,6 +120,8 @@ impl Trial {
             trial.write(&format!("tree/etc/panelgate/accounts.d/{name}.ini"), text.as_bytes(), 0o600);
         }
         let root = trial.path("").display().to_string();
+        trial.write("ca.pem", ca_pem.as_bytes(), 0o644);
+        let builder = builder.replace("CA_FILE", &format!("{root}/ca.pem"));
         let config = format!(
             "[panel]\nkind = ini\nroot = {root}/tree\n\
              [builder]\nusername = brand\npassword = example-password\n{builder}\
@@ -137,12 +139,12 @@ impl Trial {
         trial
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         if name.is_empty() { self.directory.path().to_owned() } else { self.directory.path().join(name) }
     }
 
     /// The configuration's path, as an argument.
-    pub fn config(&self) -> String {
+    pub(crate) fn config(&self) -> String {
         self.path("panelgate.ini").display().to_string()
     }
 

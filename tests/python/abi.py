@@ -1,4 +1,7 @@
-"""The C ABI from Python, by ctypes alone. Arguments: LIBRARY CONFIG root|account."""
+"""The C ABI from Python, by ctypes alone.
+
+Arguments: LIBRARY CONFIG root|account [open]; without "open" there is no builder, and opening must fail.
+"""
 
 import ctypes
 import json
@@ -47,6 +50,8 @@ def load(path):
         ("pgate_site_kind", number, [pointer]),
         ("pgate_site_refused", number, [pointer]),
         ("pgate_session_create", number, [pointer, pointer, pointer, pointer]),
+        ("pgate_session_render", number, [pointer, number, text, pointer, pointer, pointer]),
+        ("pgate_session_free", None, [pointer]),
         ("pgate_error_code", number, [pointer]),
         ("pgate_error_message", text, [pointer]),
         ("pgate_error_user_message", pointer, [pointer, text]),
@@ -97,8 +102,20 @@ def fails(status, library, function, *arguments):
     raise AssertionError(f"no failure, wanted {status}")
 
 
+def render(library, session):
+    """The CGI answer that redirects to a session."""
+    out, length = ctypes.c_void_p(), ctypes.c_size_t()
+    status = library.pgate_session_render(
+        session, DIALECT_CGI, None, ctypes.byref(out), ctypes.byref(length), None
+    )
+    assert status == OK
+    answer = ctypes.string_at(out, length.value).decode()
+    library.pgate_string_free(out)
+    return answer
+
+
 def main():
-    path, config, mode = sys.argv[1:]
+    path, config, mode = sys.argv[1:4]
     library = load(path)
     assert library.pgate_abi_version() == 1
     assert library.pgate_version().count(b".") == 2
@@ -126,10 +143,15 @@ def main():
     fails(INVALID_ARGUMENT, library, library.pgate_account_find, handle, b"../alice")
     fails(INVALID_ARGUMENT, library, library.pgate_account_of_site, handle, b"\xff")
     wanted = SessionOptions(ctypes.sizeof(SessionOptions), b"alice", b"shop.example", b"de", None)
-    failure = fails(
-        BUILDER_UNREACHABLE, library, library.pgate_session_create, handle, ctypes.byref(wanted)
-    )
-    assert failure.retryable and len(failure.reference) == 9
+    if sys.argv[4:] == ["open"]:
+        session = call(library, library.pgate_session_create, handle, ctypes.byref(wanted))
+        print(render(library, session))
+        library.pgate_session_free(session)
+    else:
+        failure = fails(
+            BUILDER_UNREACHABLE, library, library.pgate_session_create, handle, ctypes.byref(wanted)
+        )
+        assert failure.retryable and len(failure.reference) == 9
     library.pgate_close(handle)
     print("ok")
 
