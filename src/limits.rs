@@ -106,3 +106,12 @@ pub const SANDBOX_REQUEST_TIME: Duration = Duration::from_secs(10);
 
 /// Longest silence on a kept connection to the embedded builder or the demo's panel.
 pub const SANDBOX_IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// Most calls that the embedded builder remembers.
+pub const SANDBOX_RECORDED: usize = 100;
+
+/// Most sites that the embedded builder remembers.
+pub const SANDBOX_SITES: usize = 1000;
+
+/// Most sessions that the embedded builder remembers.
+pub const SANDBOX_SESSIONS: usize = 1000;

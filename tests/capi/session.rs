@@ -1,6 +1,6 @@
 //! Sessions of the embedded builder, opened by C programs over real TLS.
 
-use panelgate::sandbox::builder::{Builder, Options};
+use panelgate::sandbox::{Builder, Options};
 
 use crate::programs::{Build, compile, every_way, library, open_directory, root, run, succeed};
 use crate::trial::{Caller, Trial, own_uid};
