@@ -75,12 +75,13 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Panic);
         assert!(!error.text().to_string_lossy().contains("secret"));
         assert_eq!(value(7, || panic!("again")), 7);
+        let five = 5_u8;
         // SAFETY: the pointers are NULL or point to a live number.
         unsafe {
             assert_eq!(super::status(ptr::null_mut(), || panic!("nobody wants the error")), 901);
             assert_eq!(get(ptr::null::<u8>(), 1, |_| 2), 1);
-            assert_eq!(get(&raw const *&5_u8, 1, |number| *number), 5);
-            assert_eq!(get(&raw const *&5_u8, 1, |_| panic!("no")), 1);
+            assert_eq!(get(&raw const five, 1, |number| *number), 5);
+            assert_eq!(get(&raw const five, 1, |_| panic!("no")), 1);
         }
     }
 

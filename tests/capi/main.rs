@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use programs::{Build, built, compile, every_way, open_directory, output, root, run, succeed};
+use programs::{Build, WAYS, built, compile, in_ways, open_directory, output, root, run, succeed};
 use trial::{Caller, Trial, own_uid};
 
 /// One trial for each caller.
@@ -32,14 +32,14 @@ fn versions_null_arguments_structure_sizes_and_bad_configurations() {
         let trial = of(&trials, caller);
         vec![trial.config(), trial.path("bad").display().to_string()]
     };
-    every_way("basics.c", arguments, |_, printed| assert_eq!(printed, "ok\n"));
+    in_ways(&WAYS, "basics.c", arguments, |_, printed| assert_eq!(printed, "ok\n"));
 }
 
 #[test]
 fn accounts_and_sites_and_no_session_for_a_site_of_another_account() {
     let trials = trials();
     let arguments = |caller: Caller| vec![of(&trials, caller).config(), caller.name().to_owned()];
-    every_way("accounts.c", arguments, |_, printed| {
+    in_ways(&WAYS, "accounts.c", arguments, |_, printed| {
         let json: serde_json::Value = serde_json::from_str(printed).unwrap();
         assert_eq!(json["account"]["home"], "/home/alice");
         assert_eq!(json["entries"].as_array().unwrap().len(), 6);
@@ -50,7 +50,8 @@ fn accounts_and_sites_and_no_session_for_a_site_of_another_account() {
 #[test]
 fn one_handle_serves_many_threads() {
     let trials = trials();
-    every_way(
+    in_ways(
+        &WAYS,
         "threads.c",
         |caller| vec![of(&trials, caller).config()],
         |_, printed| assert_eq!(printed, "ok\n"),
