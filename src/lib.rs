@@ -13,6 +13,7 @@
 pub mod builder;
 pub mod config;
 pub mod error;
+pub mod ffi;
 pub mod gateway;
 pub mod limits;
 pub mod ops;

@@ -86,6 +86,12 @@ pub const QUOTED_BYTES: usize = 200;
 /// Longest log line, in bytes.
 pub const LOG_LINE_BYTES: usize = 2048;
 
+/// Longest string that a C program may pass, in bytes without its NUL.
+pub const FFI_STRING_BYTES: usize = 4096;
+
+/// Largest structure that a C program may pass, in bytes: as much as one of a much later version could need.
+pub const FFI_STRUCT_BYTES: usize = 1024;
+
 /// Largest head of a request to the embedded builder or the demo's panel, in bytes.
 pub const SANDBOX_HEAD_BYTES: usize = 64 * 1024;
 
