@@ -18,6 +18,8 @@ pub mod limits;
 pub mod ops;
 pub mod panel;
 pub mod publish;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod store;
 pub mod sys;
 pub mod types;

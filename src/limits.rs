@@ -61,3 +61,21 @@ pub const QUOTED_BYTES: usize = 200;
 
 /// Longest log line, in bytes.
 pub const LOG_LINE_BYTES: usize = 2048;
+
+/// Largest head of a request to the embedded builder or the demo's panel, in bytes.
+pub const SANDBOX_HEAD_BYTES: usize = 64 * 1024;
+
+/// Most header fields of a request to the embedded builder or the demo's panel.
+pub const SANDBOX_HEADERS: usize = 100;
+
+/// Largest body of a request to the embedded builder or the demo's panel, in bytes.
+pub const SANDBOX_BODY_BYTES: usize = 256 * 1024;
+
+/// Most connections at a time to the embedded builder or the demo's panel.
+pub const SANDBOX_CONNECTIONS: usize = 64;
+
+/// Longest wait of the embedded builder or the demo's panel for a whole request, and for the client to take the answer.
+pub const SANDBOX_REQUEST_TIME: Duration = Duration::from_secs(10);
+
+/// Longest silence on a kept connection to the embedded builder or the demo's panel.
+pub const SANDBOX_IDLE_TIME: Duration = Duration::from_secs(30);
