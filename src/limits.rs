@@ -20,6 +20,9 @@ pub const SITES_PER_ACCOUNT: usize = 10_000;
 /// Deepest nesting of a YAML file of a panel.
 pub const YAML_DEPTH: usize = 16;
 
+/// Most values (keys, items, scalars) of one YAML or JSON file of a panel.
+pub const PANEL_VALUES: usize = 200_000;
+
 /// Most output of a panel's own program, in bytes.
 pub const COMMAND_OUTPUT_BYTES: u64 = 16 * 1024 * 1024;
 

@@ -80,6 +80,7 @@ impl PanelKind {
 }
 
 /// `[panel]`, `[cpanel]`, `[directadmin]`, `[plesk]`.
+#[derive(Clone)]
 pub struct PanelConfig {
     /// `kind`; `None` is `auto`: look which panel is there.
     pub kind: Option<PanelKind>,

@@ -10,7 +10,9 @@
 
 mod account;
 mod cpanel;
+mod detail;
 mod directadmin;
+mod domain_map;
 mod ini;
 mod keyvalue;
 mod plesk;

@@ -2,4 +2,6 @@
 //!
 //! Nothing here is for production. Everything listens on the loopback address only, and no setting of `panelgate.ini` leads here.
 
+pub mod demo;
 pub mod http;
+pub mod tree;
