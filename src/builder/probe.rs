@@ -31,7 +31,12 @@ fn unix_seconds(date: &str) -> Option<u64> {
     let [hour, minute, second] = clock.as_slice() else { return None };
     let (day, year) = (number(day, 2)?, number(year, 4)?);
     let month = MONTHS.iter().position(|name| name == month)? as u64;
-    if !(1970..=9999).contains(&year) || !(1..=31).contains(&day) || *hour > 23 || *minute > 59 || *second > 60 {
+    if !(1970..=9999).contains(&year)
+        || !(1..=31).contains(&day)
+        || *hour > 23
+        || *minute > 59
+        || *second > 60
+    {
         return None;
     }
     // Days from 1970 to the first of the month; years count from March, so that a leap day is the last of its year.

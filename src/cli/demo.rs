@@ -24,7 +24,7 @@ use crate::sys::signals::EndSignals;
   panelgate demo --check        walk the whole way without a browser; for tests and packagers
   panelgate demo -v             also show what the program behind the icon logs
 
-The printed address has a token: whoever has it can use the demo. Nothing else on this machine or in a browser can.")]
+The printed address has a token: whoever has it can use the demo, nobody else.")]
 pub(super) struct Arguments {
     /// Port of the panel page; the builder gets the next one. Free ports are found if left out
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u16).range(0..65535))]
@@ -49,7 +49,9 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<u8> {
 }
 
 fn show(demo: &Demo, signals: &EndSignals, output: &mut Output) {
-    output.note(&[Cell::new("Panelgate demo: open this address in a browser on this machine.").style(Style::Strong)]);
+    output.note(&[
+        Cell::new("Panelgate demo: open this address in a browser on this machine.").style(Style::Strong)
+    ]);
     output.line(&[Cell::new(demo.address())]);
     let text = format!("Ctrl-C ends it and removes {}.", demo.directory().display());
     output.note(&[Cell::new(text).style(Style::Faint)]);

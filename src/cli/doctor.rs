@@ -24,12 +24,14 @@ use crate::ops::doctor::{self, Check, Options, State, Watcher};
   panelgate doctor --json | jq '.checks[] | select(.state != \"ok\")'
   panelgate doctor --config ./panelgate.ini     check a file before installing it
 
-Exit code: 0 if nothing failed (warnings are no failures), else that of the first failure.
+Exit code: 0 if nothing failed (warnings are no failures), else that of the
+first failure.
 
-JSON: {\"ok\", \"checks\": [{\"name\", \"state\", \"text\", \"advice\", \"kind\", \"milliseconds\"}]}, always with every check;
-state is ok, warning, fail or skipped.")]
+JSON:
+  {\"ok\", \"checks\": [{\"name\", \"state\", \"text\", \"advice\", \"kind\", \"milliseconds\"}]}
+  Every check is there, always; state is ok, warning, fail, unknown or skipped.")]
 pub(super) struct Arguments {
-    /// Read every account of the panel, not only count them; on a large server this takes minutes
+    /// Read every account of the panel instead of counting them; takes minutes on a large server
     #[arg(long)]
     deep: bool,
 
@@ -66,7 +68,8 @@ impl Watcher for Printer<'_> {
 
     fn end(&mut self, check: &Check) {
         self.progress = None;
-        if !self.json {
+        // What was not looked at is named at the end, in one line.
+        if !self.json && check.state != State::Skipped {
             print(check, self.output);
         }
     }
@@ -77,6 +80,7 @@ const fn word(state: State) -> (&'static str, Style) {
         State::Ok => ("ok      ", Style::Good),
         State::Warning => ("warning ", Style::Doubtful),
         State::Fail => ("FAIL    ", Style::Bad),
+        State::Unknown => ("unknown ", Style::Faint),
         State::Skipped => ("skipped ", Style::Faint),
     }
 }
@@ -96,12 +100,20 @@ fn print(check: &Check, output: &mut Output) {
 }
 
 fn summary(report: &doctor::Report, output: &mut Output) {
+    let skipped: Vec<&str> =
+        report.checks.iter().filter(|check| check.state == State::Skipped).map(|check| check.name).collect();
+    if !skipped.is_empty() {
+        let text = format!("Not looked at, because of an earlier failure: {}.", skipped.join(", "));
+        output.line(&[Cell::new(text).style(Style::Faint)]);
+    }
     let count = |state| report.checks.iter().filter(|check| check.state == state).count();
     let (warnings, failures) = (count(State::Warning), count(State::Fail));
     let (text, style) = match (failures, warnings) {
         (0, 0) => ("All is well.".to_owned(), Style::Good),
         (0, warnings) => (format!("It works; warnings: {warnings}."), Style::Doubtful),
-        (failures, warnings) => (format!("Failures: {failures}, warnings: {warnings}. Begin with the first failure."), Style::Bad),
+        (failures, warnings) => {
+            (format!("Failures: {failures}, warnings: {warnings}. Begin with the first failure."), Style::Bad)
+        }
     };
     output.line(&[Cell::new(text).style(style)]);
 }

@@ -61,12 +61,12 @@ struct Arguments {
     /// Read this configuration instead of /etc/panelgate/panelgate.ini
     ///
     /// With it, a user other than root can run a private trial: the file must belong to that user, with mode 0600, and every path in it should
-    /// lead to data of that user.
-    #[arg(long, global = true, value_name = "PATH")]
+    /// lead to data of that user. The demo has a configuration of its own.
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Everywhere")]
     config: Option<PathBuf>,
 
     /// Say more on standard error; twice for everything
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Everywhere")]
     verbose: u8,
 
     #[command(subcommand)]
@@ -140,7 +140,11 @@ mod tests {
         for kind in ErrorKind::ALL {
             let page_only = kind.code() / 100 == 5;
             let listed = matches!(kind.exit_code(), 2..=5 | 10..=19 | 30..=36 | 40 | 70);
-            assert!(listed || page_only || *kind == ErrorKind::Panic, "{kind} exits with {}", kind.exit_code());
+            assert!(
+                listed || page_only || *kind == ErrorKind::Panic,
+                "{kind} exits with {}",
+                kind.exit_code()
+            );
         }
     }
 }

@@ -28,7 +28,9 @@ use crate::types::{Domain, Username};
   xdg-open \"$(panelgate open shop.example)\"
   panelgate open --json shop.example | jq -r .url
 
-JSON: {\"url\", \"site\", \"account\", \"reference\"}. The reference is the number of this opening in the log.")]
+JSON:
+  {\"url\", \"site\", \"account\", \"reference\"}
+  The reference is the number of this opening in the log.")]
 pub(super) struct Arguments {
     /// The site, as people write it or in punycode; may be left out if the account has only one
     #[arg(value_parser = |text: &str| Domain::new(text))]

@@ -25,9 +25,12 @@ use crate::types::{Domain, Username};
   panelgate sites --site bücher.example    the account that has this site
   panelgate sites --all --json | jq -r '.sites[]?.domain'
 
-JSON: one object per account, one a line: {\"account\", \"panel\", \"plan\", \"suspended\", \"demo\", \"feature\",
-\"sites\": [{\"domain\", \"unicode\", \"kind\", \"state\", \"document_root\", \"alias_of\"}]}. With --all, an account whose data cannot
-be read is {\"account\", \"error\": {\"kind\", \"message\"}}, and the exit code is that of the first such error.")]
+JSON: one object per account, one a line:
+  {\"account\", \"panel\", \"plan\", \"suspended\", \"demo\", \"feature\", \"sites\": [
+    {\"domain\", \"unicode\", \"kind\", \"state\", \"document_root\", \"alias_of\"}]}
+  With --all, an account whose data cannot be read is
+  {\"account\", \"error\": {\"kind\", \"message\"}}
+  and the exit code is that of the first such error.")]
 pub(super) struct Arguments {
     /// The account; who runs a private trial may leave it out and sees their own
     #[arg(value_parser = |text: &str| Username::new(text), conflicts_with_all = ["site", "all"])]

@@ -67,15 +67,16 @@ pub(super) fn name(builder: &BuilderConfig) -> (Finding, Option<Vec<SocketAddr>>
 
 /// libc's look-up knows no deadline, so a thread of its own does it; when it is late, it ends on its own.
 fn resolve(url: &WebUrl, longest: std::time::Duration) -> Result<Vec<SocketAddr>> {
-    let fail = |what: String| Error::new(ErrorKind::BuilderUnreachable, format!("the name {} {what}", url.host()));
+    let fail =
+        |what: String| Error::new(ErrorKind::BuilderUnreachable, format!("the name {} {what}", url.host()));
     let (sender, receiver) = mpsc::channel();
     let (host, port) = (url.host().to_owned(), url.port());
     std::thread::Builder::new()
         .name("resolve".into())
         .spawn(move || {
-            let found = (host.as_str(), port).to_socket_addrs().map(|found| {
-                found.take(limits::DOCTOR_ADDRESSES).collect::<Vec<SocketAddr>>()
-            });
+            let found = (host.as_str(), port)
+                .to_socket_addrs()
+                .map(|found| found.take(limits::DOCTOR_ADDRESSES).collect::<Vec<SocketAddr>>());
             let _ = sender.send(found);
         })
         .map_err(|error| Error::new(ErrorKind::Internal, "no thread can be started").with_source(error))?;
@@ -112,7 +113,7 @@ pub(super) fn connection(builder: &BuilderConfig, addresses: &[SocketAddr]) -> (
 pub(super) fn certificate(builder: &BuilderConfig, client: &Client) -> (Finding, Option<Greeting>) {
     match client.greet() {
         Ok(greeting) if !builder.url.is_https() => {
-            (Finding::skipped("the builder is reached without TLS"), Some(greeting))
+            (Finding::unknown("the builder is reached without TLS"), Some(greeting))
         }
         Ok(greeting) => {
             let roots = builder.ca_file.as_ref().map_or_else(
@@ -127,7 +128,7 @@ pub(super) fn certificate(builder: &BuilderConfig, client: &Client) -> (Finding,
 
 /// Compares the clocks: certificates, credentials and form tokens go by them.
 pub(super) fn clock(date: Option<u64>) -> Finding {
-    let Some(theirs) = date else { return Finding::skipped("the builder does not say what time it is") };
+    let Some(theirs) = date else { return Finding::unknown("the builder does not say what time it is") };
     let ours = unix_seconds();
     let difference = ours.abs_diff(theirs);
     if difference <= limits::DOCTOR_CLOCK.as_secs() {
@@ -171,7 +172,7 @@ pub(super) fn credentials(client: &Client) -> (Finding, Option<Verdict>) {
         Ok(Probe { objection: None }) => (Finding::ok("the builder takes them"), Some(Verdict::Accepted)),
         Err(error) if error.kind() == ErrorKind::BuilderLicence => {
             let text = "the builder answers that there is no licence, so it says nothing about them";
-            (Finding::skipped(text), Some(Verdict::Unlicensed))
+            (Finding::unknown(text), Some(Verdict::Unlicensed))
         }
         Err(error) => (Finding::error_with(&error, advice(error.kind())), None),
     }
@@ -182,7 +183,8 @@ pub(super) fn licence(config: &Config, verdict: Verdict) -> Finding {
         Verdict::Accepted => Finding::ok("the builder does not object to this server"),
         Verdict::Unlicensed => {
             let brand = quote(&config.builder.username);
-            let text = format!("the builder has no licence for this server's address and the brand of user {brand}");
+            let text =
+                format!("the builder has no licence for this server's address and the brand of user {brand}");
             Finding::fail(ErrorKind::BuilderLicence, text, advice(ErrorKind::BuilderLicence))
         }
     }
@@ -193,13 +195,19 @@ fn advice(kind: ErrorKind) -> &'static str {
         ErrorKind::BuilderTls => {
             "if the builder's certificate is from an authority of your own, set [builder] ca_file; the name in [builder] url must be the certificate's"
         }
-        ErrorKind::BuilderAuth => "check [builder] username and password against the brand's licence page at the builder",
+        ErrorKind::BuilderAuth => {
+            "check [builder] username and password against the brand's licence page at the builder"
+        }
         ErrorKind::BuilderLicence => {
             "add the address from which this server reaches the builder to the licence (or set [session] server_ip), and check that the credentials are the right brand's"
         }
-        ErrorKind::BuilderUnreachable => "check [builder] url, timeout and proxy, and that the firewall lets this server out",
+        ErrorKind::BuilderUnreachable => {
+            "check [builder] url, timeout and proxy, and that the firewall lets this server out"
+        }
         ErrorKind::BuilderProtocol => "check that [builder] url is the address of the builder's API",
-        ErrorKind::BuilderUrl => "name the host that the builder redirects to in [builder] url, or allow it in [builder] hosts",
+        ErrorKind::BuilderUrl => {
+            "name the host that the builder redirects to in [builder] url, or allow it in [builder] hosts"
+        }
         _ => "run the doctor again with -vv",
     }
 }

@@ -33,7 +33,9 @@ pub enum State {
     Warning,
     /// It does not work.
     Fail,
-    /// It could not be looked at, because of an earlier failure, or does not apply.
+    /// It does not apply, or could not be found out.
+    Unknown,
+    /// It was not looked at, because of an earlier failure.
     Skipped,
 }
 
@@ -114,7 +116,8 @@ pub fn run(options: &Options<'_>, watcher: &mut dyn Watcher) -> Report {
     // What an earlier failure left out is named all the same: the list is always complete.
     for name in NAMES {
         if examination.checks.iter().all(|check| check.name != name) {
-            examination.check(name, || (Finding::skipped("not looked at, because an earlier check failed"), ()));
+            examination
+                .check(name, || (Finding::skipped("not looked at, because an earlier check failed"), ()));
         }
     }
     let checks = examination.checks;
@@ -123,7 +126,9 @@ pub fn run(options: &Options<'_>, watcher: &mut dyn Watcher) -> Report {
 
 fn examine(options: &Options<'_>, examination: &mut Examination<'_>) {
     examination.check("programs", || (server::programs(), ()));
-    let Some(bytes) = examination.check("configuration-file", || server::file(options.config)) else { return };
+    let Some(bytes) = examination.check("configuration-file", || server::file(options.config)) else {
+        return;
+    };
     let Some(config) = examination.check("configuration", || server::settings(options.config, &bytes)) else {
         return;
     };
@@ -183,8 +188,12 @@ impl Finding {
         Self { state: State::Ok, text: text.into(), advice: None, kind: None }
     }
 
-    fn skipped(text: impl Into<String>) -> Self {
-        Self { state: State::Skipped, ..Self::ok(text) }
+    fn unknown(text: impl Into<String>) -> Self {
+        Self { state: State::Unknown, ..Self::ok(text) }
+    }
+
+    fn skipped() -> Self {
+        Self { state: State::Skipped, ..Self::ok("not looked at, because an earlier check failed") }
     }
 
     fn warning(text: impl Into<String>, advice: impl Into<String>) -> Self {

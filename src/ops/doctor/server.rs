@@ -19,7 +19,8 @@ pub(super) fn programs() -> Finding {
     let program = match std::env::current_exe() {
         Ok(program) => program,
         Err(error) => {
-            let error = Error::new(ErrorKind::Internal, "this program's own file cannot be found").with_source(error);
+            let error =
+                Error::new(ErrorKind::Internal, "this program's own file cannot be found").with_source(error);
             return Finding::error(&error);
         }
     };
@@ -28,7 +29,8 @@ pub(super) fn programs() -> Finding {
         std::iter::once(program).chain(beside.into_iter().filter(|path| path.exists())).collect();
     for file in &files {
         if let Some(fault) = file.ancestors().find_map(replaceable) {
-            let advice = "let it belong to root and run chmod go-w on it; Panelgate has no set-uid or set-gid file";
+            let advice =
+                "let it belong to root and run chmod go-w on it; Panelgate has no set-uid or set-gid file";
             return Finding::fail(ErrorKind::Config, fault, advice);
         }
     }
@@ -142,12 +144,12 @@ pub(super) fn accounts(panel: &dyn Panel, deep: bool) -> Finding {
             count(sites, "site")
         ));
     };
-    let mut texts: Vec<String> =
-        faults.iter().take(limits::DOCTOR_FAULTS).map(Error::chain).collect();
+    let mut texts: Vec<String> = faults.iter().take(limits::DOCTOR_FAULTS).map(Error::chain).collect();
     if faults.len() > texts.len() {
         texts.push(format!("and {} more", faults.len() - texts.len()));
     }
-    let advice = "these accounts or sites cannot be opened until the panel's data are repaired; the others can";
+    let advice =
+        "these accounts or sites cannot be opened until the panel's data are repaired; the others can";
     Finding::fail(first.kind(), texts.join("; "), advice)
 }
 
@@ -189,13 +191,18 @@ pub(super) fn state_directory(dir: &Path) -> Finding {
             return Finding::ok(format!("{shown} does not exist yet; the first opening makes it"));
         }
         Err(error) => {
-            let error = Error::new(ErrorKind::Config, format!("{shown} cannot be examined")).with_source(error);
+            let error =
+                Error::new(ErrorKind::Config, format!("{shown} cannot be examined")).with_source(error);
             return Finding::error(&error);
         }
     };
     let (mode, uid, me) = (metadata.mode() & 0o7777, metadata.uid(), identity::uids().effective);
     if !metadata.is_dir() {
-        return Finding::fail(ErrorKind::Config, format!("{shown} is not a directory"), "set [store] dir to a directory");
+        return Finding::fail(
+            ErrorKind::Config,
+            format!("{shown} is not a directory"),
+            "set [store] dir to a directory",
+        );
     }
     if uid != me || mode & 0o022 != 0 {
         let text = format!("others can replace what is in {shown} (uid {uid}, mode {mode:04o})");
@@ -222,7 +229,9 @@ pub(super) fn principals(config: &Config, panel: &dyn Panel) -> Finding {
             let fault = match panel.tree().find_user(name.as_str()) {
                 Err(error) => return Finding::error(&error),
                 Ok(None) => Some("is no system user"),
-                Ok(Some(user)) if user.uid == 0 => Some("is root, which a web server or panel must not run pages as"),
+                Ok(Some(user)) if user.uid == 0 => {
+                    Some("is root, which a web server or panel must not run pages as")
+                }
                 Ok(Some(_)) if panel.account(name).is_ok() => Some("is an account of the panel"),
                 Ok(Some(_)) => None,
             };
@@ -234,7 +243,10 @@ pub(super) fn principals(config: &Config, panel: &dyn Panel) -> Finding {
     }
     if panel.kind() == PanelKind::Plesk && broker.panel_users.is_empty() {
         let advice = "set [broker] panel_users = psaadm";
-        return Finding::warning("Plesk runs pages as its own user, and none is named: the button cannot work", advice);
+        return Finding::warning(
+            "Plesk runs pages as its own user, and none is named: the button cannot work",
+            advice,
+        );
     }
     let named = broker.panel_users.len() + broker.web_users.len();
     if named == 0 {
@@ -247,7 +259,8 @@ pub(super) fn publication(config: &Config) -> Finding {
     let publish = &config.publish;
     let needs_endpoint = |kind| matches!(kind, PublicationType::Http | PublicationType::Internal);
     let kind_of = |site: &config::SiteConfig| site.publish.unwrap_or(publish.kind);
-    let by_endpoint = needs_endpoint(publish.kind) || config.sites.values().any(|site| needs_endpoint(kind_of(site)));
+    let by_endpoint =
+        needs_endpoint(publish.kind) || config.sites.values().any(|site| needs_endpoint(kind_of(site)));
     if by_endpoint && publish.endpoint.is_none() {
         let text = "the address is missing at which the builder publishes, so sites cannot be opened";
         let advice = "set [publish] endpoint to the https address of the publication endpoint on this server";
@@ -262,7 +275,11 @@ pub(super) fn publication(config: &Config) -> Finding {
         .collect();
     if !without_login.is_empty() {
         let text = format!("publication by FTP without an FTP account: {}", without_login.join(", "));
-        return Finding::fail(ErrorKind::Publication, text, "set ftp_host, ftp_user and ftp_password of these sites");
+        return Finding::fail(
+            ErrorKind::Publication,
+            text,
+            "set ftp_host, ftp_user and ftp_password of these sites",
+        );
     }
     match (publish.kind, &publish.endpoint) {
         (PublicationType::External, _) => Finding::warning(

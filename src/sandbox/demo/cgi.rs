@@ -57,7 +57,10 @@ fn report(output: &Output, answered: bool) {
     }
     if !answered {
         let (begin, end) = (quote_bytes(&output.stdout), quote_bytes(&output.stderr));
-        log::warn!("panelgate.cgi gave no answer ({}): it printed {begin}, and {end} as errors", output.status);
+        log::warn!(
+            "panelgate.cgi gave no answer ({}): it printed {begin}, and {end} as errors",
+            output.status
+        );
     }
 }
 
@@ -144,7 +147,8 @@ fn parse(bytes: &[u8]) -> Result<Response, &'static str> {
         match name.to_ascii_lowercase().as_str() {
             "status" => {
                 let code = value.split(' ').next().unwrap_or_default();
-                response.status = code.parse().ok().filter(|code| (200..=599).contains(code)).ok_or("bad Status")?;
+                response.status =
+                    code.parse().ok().filter(|code| (200..=599).contains(code)).ok_or("bad Status")?;
             }
             // These are between the browser and this server.
             "connection" | "content-length" | "transfer-encoding" | "keep-alive" | "trailer" | "upgrade" => {}
@@ -193,8 +197,15 @@ mod tests {
         let redirect = parsed("Status: 303 See Other\nLocation: https://b.example/\n\n").unwrap();
         assert_eq!((redirect.status, redirect.headers.get("location")), (303, Some("https://b.example/")));
         assert_eq!(parsed("Location: https://b.example/\n\n").unwrap().status, 302);
-        for bad in ["", "\n\n", "Content-Type: a", "Content-Type: a\n", "hello\n\n", "X: y\n\n", "Status: 99\nLocation: x\n\n"]
-        {
+        for bad in [
+            "",
+            "\n\n",
+            "Content-Type: a",
+            "Content-Type: a\n",
+            "hello\n\n",
+            "X: y\n\n",
+            "Status: 99\nLocation: x\n\n",
+        ] {
             assert!(parsed(bad).is_err(), "{bad:?}");
         }
     }
@@ -246,7 +257,8 @@ mod tests {
         ] {
             assert_eq!(get(name).as_deref(), Some(value), "{name}");
         }
-        for name in ["HTTP_PROXY", "HTTP_AUTHORIZATION", "HTTP_X_UNDER", "PATH", "HOME", "HTTP_CONTENT_TYPE"] {
+        for name in ["HTTP_PROXY", "HTTP_AUTHORIZATION", "HTTP_X_UNDER", "PATH", "HOME", "HTTP_CONTENT_TYPE"]
+        {
             assert_eq!(get(name), None, "{name}");
         }
     }

@@ -38,8 +38,11 @@ pub(super) fn walk(panel: &DemoPanel, report: &mut dyn FnMut(&Step) -> bool) -> 
     walk.step("a form with a forged token is refused", |walk| walk.forged_token(&forms))?;
     walk.step("a form with a forged site is refused", |walk| walk.forged_site(&forms))?;
     for (index, name) in SITES.iter().enumerate() {
-        let url = walk.step(&format!("choosing {name} opens a session"), |walk| walk.choose(&forms, index))?;
-        walk.step(&format!("the session's address leads into the builder for {name}"), |walk| walk.arrive(&url, index))?;
+        let url =
+            walk.step(&format!("choosing {name} opens a session"), |walk| walk.choose(&forms, index))?;
+        walk.step(&format!("the session's address leads into the builder for {name}"), |walk| {
+            walk.arrive(&url, index)
+        })?;
     }
     Ok(())
 }
@@ -56,7 +59,11 @@ impl Walk<'_> {
         let start = Instant::now();
         let result = work(self).map_err(|error| error.context(format!("the check failed where {text}")))?;
         let step = Step { text: text.to_owned(), time: start.elapsed() };
-        if (self.report)(&step) { Ok(result) } else { Err(Error::new(ErrorKind::Unavailable, "the check was ended")) }
+        if (self.report)(&step) {
+            Ok(result)
+        } else {
+            Err(Error::new(ErrorKind::Unavailable, "the check was ended"))
+        }
     }
 
     fn get(&self, target: &str) -> Result<Response> {
@@ -128,7 +135,8 @@ impl Walk<'_> {
         let forms = forms(&page);
         let of = |index: usize| {
             let domain = domain(SITES[index])?;
-            let found = forms.iter().find(|form| form.fields.iter().any(|(_, value)| value == domain.as_str()));
+            let found =
+                forms.iter().find(|form| form.fields.iter().any(|(_, value)| value == domain.as_str()));
             found.cloned().ok_or_else(|| unexpected(&format!("the chooser has no form for {}", SITES[index])))
         };
         Ok([of(0)?, of(1)?])
@@ -147,7 +155,11 @@ impl Walk<'_> {
         expect(chooser.status, 200)?;
         let chooser = text(&chooser);
         contains(&chooser, &format!("lang=\"{code}\""), "the language of the page")?;
-        contains(&chooser, if code == "ar" { "dir=\"rtl\"" } else { "dir=\"ltr\"" }, "the direction of the page")
+        contains(
+            &chooser,
+            if code == "ar" { "dir=\"rtl\"" } else { "dir=\"ltr\"" },
+            "the direction of the page",
+        )
     }
 
     fn forged_token(&self, forms: &[Form; 2]) -> Result<()> {
@@ -197,8 +209,10 @@ impl Walk<'_> {
         let address = url.ip().map(|ip| SocketAddr::new(ip, url.port()));
         let address = address.ok_or_else(|| unexpected("the builder is not on this machine"))?;
         let target = url.path_and_query();
-        let response =
-            exchange(address, &Message { method: "GET", target, host: &address.to_string(), cookie: None, form: None })?;
+        let response = exchange(
+            address,
+            &Message { method: "GET", target, host: &address.to_string(), cookie: None, form: None },
+        )?;
         expect(response.status, 200)?;
         let (page, domain) = (text(&response), domain(SITES[index])?);
         if page.contains(SITES[index]) || page.contains(domain.as_str()) {

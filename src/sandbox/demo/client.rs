@@ -68,12 +68,14 @@ impl Message<'_> {
         if let Some(cookie) = self.cookie {
             head.push_str(&format!("Cookie: {cookie}\r\n"));
         }
-        let body = self.form.map(|fields| {
-            form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
-        });
+        let body = self
+            .form
+            .map(|fields| form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish());
         if let Some(body) = &body {
             let length = body.len();
-            head.push_str(&format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n"));
+            head.push_str(&format!(
+                "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n"
+            ));
         }
         format!("{head}\r\n{}", body.unwrap_or_default()).into_bytes()
     }

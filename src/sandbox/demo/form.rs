@@ -28,10 +28,13 @@ pub(super) fn forms(page: &str) -> Vec<Form> {
     let mut found = Vec::new();
     for piece in page.split("<form").skip(1) {
         let inside = piece.split("</form>").next().unwrap_or_default();
-        let mut form = Form { action: attribute(head(inside), "action").unwrap_or_default(), ..Form::default() };
+        let mut form =
+            Form { action: attribute(head(inside), "action").unwrap_or_default(), ..Form::default() };
         for tag in inside.split('<').skip(1) {
             if tag.starts_with("input") || tag.starts_with("button") {
-                if let (Some(name), Some(value)) = (attribute(head(tag), "name"), attribute(head(tag), "value")) {
+                if let (Some(name), Some(value)) =
+                    (attribute(head(tag), "name"), attribute(head(tag), "value"))
+                {
                     form.fields.push((name, value));
                 }
             }
@@ -71,7 +74,8 @@ mod tests {
         assert_eq!(found[0].action, "panelgate.cgi?a&b");
         assert_eq!(
             found[0].fields,
-            [("token".into(), "x\"y".into()), ("site".into(), "shop.example".into())] as [(String, String); 2]
+            [("token".into(), "x\"y".into()), ("site".into(), "shop.example".into())]
+                as [(String, String); 2]
         );
         assert!(found[1].fields.is_empty());
         assert!(forms("").is_empty());

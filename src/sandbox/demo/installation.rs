@@ -54,7 +54,8 @@ impl Installation {
     pub(super) fn make(port: u16) -> Result<Self> {
         let program = read_program()?;
         let user = become_nobody_if_root()?;
-        let scratch = scratch().map_err(|error| fail("no directory for the demo's files was found", error))?;
+        let scratch =
+            scratch().map_err(|error| fail("no directory for the demo's files was found", error))?;
         let builder_options = builder::Options {
             username: "demo".into(),
             password: hex(&random::bytes::<16>()),
@@ -92,7 +93,9 @@ impl Installation {
             ..user.clone()
         };
         let site = |index: usize, kind, folder: &str| {
-            Domain::new(SITES[index]).map(|domain| TreeSite::new(domain, kind, folder)).map_err(io::Error::other)
+            Domain::new(SITES[index])
+                .map(|domain| TreeSite::new(domain, kind, folder))
+                .map_err(io::Error::other)
         };
         let sites = [site(0, SiteKind::Main, "public_html")?, site(1, SiteKind::Addon, "books")?];
         write_cpanel_tree(&directory.join("tree"), &user, &sites)
@@ -137,10 +140,12 @@ impl Installation {
     pub(super) fn set_locale(&self, code: &str) -> io::Result<()> {
         let path = self.scratch.0.join("tree/var/cpanel/users").join(self.account.as_str());
         let old = std::fs::read_to_string(&path)?;
-        let new: String = old
-            .lines()
-            .map(|line| if line.starts_with("LOCALE=") { format!("LOCALE={code}\n") } else { format!("{line}\n") })
-            .collect();
+        let new: String =
+            old.lines()
+                .map(|line| {
+                    if line.starts_with("LOCALE=") { format!("LOCALE={code}\n") } else { format!("{line}\n") }
+                })
+                .collect();
         // Replaced as a whole: a page that reads it at this moment gets the one or the other.
         let temporary = path.with_file_name(format!(".{}", hex(&random::bytes::<8>())));
         std::fs::write(&temporary, new)?;
@@ -150,12 +155,15 @@ impl Installation {
 
 /// The real program, from beside this one.
 fn read_program() -> Result<Vec<u8>> {
-    let own = std::env::current_exe().map_err(|error| fail("this program's own file cannot be found", error))?;
+    let own =
+        std::env::current_exe().map_err(|error| fail("this program's own file cannot be found", error))?;
     for name in ["panelgate-cgi", "panelgate.cgi", "../lib/panelgate/panelgate.cgi"] {
         match std::fs::read(own.with_file_name(name)) {
             Ok(bytes) => return Ok(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(fail(&format!("the program {name} beside this one cannot be read"), error)),
+            Err(error) => {
+                return Err(fail(&format!("the program {name} beside this one cannot be read"), error));
+            }
         }
     }
     let directory = own.parent().unwrap_or(Path::new("/"));
@@ -170,13 +178,17 @@ fn read_program() -> Result<Vec<u8>> {
 fn become_nobody_if_root() -> Result<User> {
     let uids = identity::uids();
     if uids.effective != 0 && uids.real != 0 {
-        let known = users::by_uid(uids.effective).map_err(|error| fail("the user database cannot be asked", error))?;
-        let unknown = User { name: "demo".into(), uid: uids.effective, gid: uids.effective, home: PathBuf::new() };
+        let known = users::by_uid(uids.effective)
+            .map_err(|error| fail("the user database cannot be asked", error))?;
+        let unknown =
+            User { name: "demo".into(), uid: uids.effective, gid: uids.effective, home: PathBuf::new() };
         return Ok(known.unwrap_or(unknown));
     }
-    let nobody = users::by_name("nobody").map_err(|error| fail("the user database cannot be asked", error))?;
+    let nobody =
+        users::by_name("nobody").map_err(|error| fail("the user database cannot be asked", error))?;
     let nobody = nobody.ok_or_else(|| {
-        let text = "the demo does not run as root, and there is no user nobody to become: run it as another user";
+        let text =
+            "the demo does not run as root, and there is no user nobody to become: run it as another user";
         Error::new(ErrorKind::Unavailable, text)
     })?;
     identity::drop_to(&nobody).map_err(|error| fail("root cannot be given up", error))?;

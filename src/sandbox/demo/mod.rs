@@ -48,7 +48,8 @@ impl Demo {
     pub fn start(options: &Options) -> Result<Self> {
         let installation = Installation::make(options.port)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).map_err(|error| {
-            let text = format!("the demo cannot listen on port {} of 127.0.0.1: name another --port", options.port);
+            let text =
+                format!("the demo cannot listen on port {} of 127.0.0.1: name another --port", options.port);
             Error::new(ErrorKind::Unavailable, text).with_source(error)
         })?;
         let fail = |error: std::io::Error| {

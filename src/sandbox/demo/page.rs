@@ -29,8 +29,7 @@ struct RefusedPage<'a> {
 
 /// The panel's page. `form` is what its forms send back.
 pub(super) fn panel(account: &str, locale: &str, form: &str) -> Response {
-    let page =
-        PanelPage { account, script: SCRIPT, sites: &SITES, languages: &LANGUAGES, locale, form };
+    let page = PanelPage { account, script: SCRIPT, sites: &SITES, languages: &LANGUAGES, locale, form };
     protected(render(200, &page), "style-src 'self'; form-action 'self'")
 }
 

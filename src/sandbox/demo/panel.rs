@@ -66,7 +66,9 @@ impl DemoPanel {
         }
         if request.method == "GET" && request.path() == "/" && self.shows_token(request.query()) {
             let cookie = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Strict", self.session);
-            return page::refused(303, "Welcome", "The panel is at /.").header("Location", "/").header("Set-Cookie", &cookie);
+            return page::refused(303, "Welcome", "The panel is at /.")
+                .header("Location", "/")
+                .header("Set-Cookie", &cookie);
         }
         if !self.has_session(request) {
             let text = "This page belongs to whoever has started the demo, and your browser has not shown that it is you.";
@@ -77,10 +79,14 @@ impl DemoPanel {
 
     fn inside(&self, request: &Request) -> Response {
         match (request.method.as_str(), request.path()) {
-            ("GET" | "HEAD", "/" | HOME) => page::panel(self.installation.account().as_str(), self.locale(), &self.form),
+            ("GET" | "HEAD", "/" | HOME) => {
+                page::panel(self.installation.account().as_str(), self.locale(), &self.form)
+            }
             ("GET" | "HEAD", "/demo.css") => page::style(),
             ("POST", "/locale") => self.choose_locale(request),
-            (_, path) if path == SCRIPT || path.strip_prefix(SCRIPT).is_some_and(|rest| rest.starts_with('/')) => {
+            (_, path)
+                if path == SCRIPT || path.strip_prefix(SCRIPT).is_some_and(|rest| rest.starts_with('/')) =>
+            {
                 let cookie = format!("{COOKIE}={}", self.session);
                 let call = cgi::Call {
                     program: self.installation.program(),
@@ -91,7 +97,9 @@ impl DemoPanel {
                 };
                 cgi::run(&call, request)
             }
-            (_, "/" | HOME | "/demo.css" | "/locale") => Response::text(405, "This address takes another method.\n"),
+            (_, "/" | HOME | "/demo.css" | "/locale") => {
+                Response::text(405, "This address takes another method.\n")
+            }
             _ => Response::text(404, "The demo's panel has no such page.\n"),
         }
     }
@@ -102,7 +110,9 @@ impl DemoPanel {
 
     fn choose_locale(&self, request: &Request) -> Response {
         let field = |name: &str| {
-            form_urlencoded::parse(&request.body).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+            form_urlencoded::parse(&request.body)
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.into_owned())
         };
         if !field("form").is_some_and(|form| same(&form, &self.form)) {
             return page::refused(403, "Not from here", "This form was not made by the demo's panel.");
@@ -134,7 +144,8 @@ impl DemoPanel {
     }
 
     fn shows_token(&self, query: &str) -> bool {
-        form_urlencoded::parse(query.as_bytes()).any(|(key, value)| key == "token" && same(&value, &self.token))
+        form_urlencoded::parse(query.as_bytes())
+            .any(|(key, value)| key == "token" && same(&value, &self.token))
     }
 
     fn has_session(&self, request: &Request) -> bool {
