@@ -32,6 +32,12 @@ pub const COMMAND_TIME: Duration = Duration::from_secs(20);
 /// Largest answer of the builder to a JSON call, in bytes.
 pub const BUILDER_REPLY_BYTES: u64 = 1024 * 1024;
 
+/// Largest head of an answer of the builder, in bytes.
+pub const BUILDER_HEAD_BYTES: usize = 16 * 1024;
+
+/// Largest file with the certificates to trust, in bytes.
+pub const CA_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Most redirects of one call to the builder.
 pub const BUILDER_REDIRECTS: u32 = 3;
 

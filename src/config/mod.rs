@@ -17,6 +17,7 @@ use crate::sys::{file, identity};
 use crate::types::{Domain, HostPattern, Secret, Username, WebUrl, quote};
 
 use ini::{IniFile, Section};
+pub(crate) use session::RESERVED_FIELDS;
 pub use session::{Feature, ServerIp, SessionConfig};
 
 /// Where the installed programs read their configuration.
@@ -116,6 +117,7 @@ pub enum MissingFeature {
 }
 
 /// `[builder]`.
+#[derive(Clone)]
 pub struct BuilderConfig {
     /// `url`: the API's base, `https://site.pro/api/` unless set.
     pub url: WebUrl,
