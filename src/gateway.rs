@@ -124,6 +124,11 @@ fn needs_broker() -> Error {
     Error::new(ErrorKind::Unavailable, text)
 }
 
+/// Whether this page is a private trial: its log then goes to standard error.
+pub(crate) fn is_private_trial() -> bool {
+    matches!(trial_config(), Ok(Some(_)))
+}
+
 /// `panelgate.ini` beside this program, if program and file both belong to the user who runs it.
 fn trial_config() -> Result<Option<PathBuf>> {
     use std::os::unix::fs::MetadataExt;

@@ -50,6 +50,18 @@ pub const PAGE_BODY_BYTES: u64 = 64 * 1024;
 /// Longest single meta-variable of a page request that is read, in bytes.
 pub const META_VARIABLE_BYTES: usize = 64 * 1024;
 
+/// Longest query string of a page request, in bytes.
+pub const QUERY_BYTES: usize = 8 * 1024;
+
+/// Most of a body that is too large that is still read, so that the refusal reaches the browser, in bytes.
+pub const PAGE_DRAIN_BYTES: u64 = 1024 * 1024;
+
+/// Most language ranges of an `Accept-Language` header that are looked at.
+pub const LANGUAGE_RANGES: usize = 32;
+
+/// Most sites that the chooser lists; further ones are opened by their name.
+pub const CHOOSER_SITES: usize = 500;
+
 /// Most meta-variables of a page request.
 pub const META_VARIABLES: usize = 512;
 
