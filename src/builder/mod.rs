@@ -6,12 +6,14 @@
 //! - `replies`: what the builder answered
 //! - `address`: which addresses of the builder's may be used
 //! - `session`: `requestLogin`
+//! - `probe`: the doctor's two calls
 
 mod address;
 mod agent;
 mod buffer;
 mod call;
 mod faults;
+mod probe;
 mod replies;
 mod session;
 
@@ -28,6 +30,7 @@ use crate::types::WebUrl;
 
 use buffer::SecretBuffer;
 use replies::Secrets;
+pub use probe::{Greeting, Probe};
 pub use session::{Publication, SessionReply, SessionRequest};
 
 /// A client of one builder. It is cheap to make: certificates, TLS and connections are set up at the first call and kept for the next ones.

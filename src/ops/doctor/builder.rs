@@ -164,8 +164,7 @@ pub(super) fn credentials(client: &Client) -> (Finding, Option<Verdict>) {
     match client.probe() {
         Ok(Probe { objection: Some(objection) }) => {
             let text = format!(
-                "the builder does not object to them (it answers an empty request with {})",
-                quote(&objection)
+                "the builder does not object to them; to an empty request it says: {objection}"
             );
             (Finding::ok(text), Some(Verdict::Accepted))
         }
