@@ -29,8 +29,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::types::WebUrl;
 
 use buffer::SecretBuffer;
-use replies::Secrets;
 pub use probe::{Greeting, Probe};
+use replies::Secrets;
 pub use session::{Publication, SessionReply, SessionRequest};
 
 /// A client of one builder. It is cheap to make: certificates, TLS and connections are set up at the first call and kept for the next ones.

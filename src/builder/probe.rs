@@ -55,7 +55,9 @@ impl Client {
         let nothing = serde_json::Map::new();
         match self.post::<Anything>(&self.config.url, "requestLogin", &nothing, Secrets::default()) {
             Ok(Anything {}) => Ok(Probe { objection: None }),
-            Err(error) if error.kind() == ErrorKind::BuilderRefused => Ok(Probe { objection: Some(error.chain()) }),
+            Err(error) if error.kind() == ErrorKind::BuilderRefused => {
+                Ok(Probe { objection: Some(error.chain()) })
+            }
             Err(error) => Err(error),
         }
     }

@@ -19,15 +19,16 @@ use crate::sys::signals::EndSignals;
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   panelgate demo
-  panelgate demo --port 8080    then, from your own machine:
-                                ssh -L 8080:127.0.0.1:8080 -L 8081:127.0.0.1:8081 SERVER
+  panelgate demo --port 8080    the panel page at a port of your choice
   panelgate demo --check        walk the whole way without a browser; for tests and packagers
   panelgate demo -v             also show what the program behind the icon logs
 
-The printed address has a token: whoever has it can use the demo, nobody else.")]
+The printed address has a token: whoever has it can use the demo, nobody else.
+On a remote machine, the demo also prints the ssh command that brings both pages to
+yours.")]
 pub(super) struct Arguments {
-    /// Port of the panel page; the builder gets the next one. Free ports are found if left out
-    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u16).range(0..65535))]
+    /// Port of the panel page; a free one if left out
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
     port: u16,
 
     /// Walk the way of a click without a browser, print each step with its time, and end: 0 if all went well
@@ -53,6 +54,16 @@ fn show(demo: &Demo, signals: &EndSignals, output: &mut Output) {
         Cell::new("Panelgate demo: open this address in a browser on this machine.").style(Style::Strong)
     ]);
     output.line(&[Cell::new(demo.address())]);
+    if std::env::var_os("SSH_CONNECTION").is_some() {
+        let forwards: String = demo
+            .hosts()
+            .iter()
+            .map(|host| format!(" -L {}:{host}", host.rsplit(':').next().unwrap_or_default()))
+            .collect();
+        output.note(&[
+            Cell::new(format!("From your own machine, first: ssh{forwards} SERVER")).style(Style::Faint)
+        ]);
+    }
     let text = format!("Ctrl-C ends it and removes {}.", demo.directory().display());
     output.note(&[Cell::new(text).style(Style::Faint)]);
     signals.wait(limits::DEMO_LIFE);

@@ -67,7 +67,13 @@ pub(super) fn run(arguments: &Arguments, config: Option<&Path>, output: &mut Out
     let progress = Progress::start("reading the panel's data");
     let result = gateway.overview(&request);
     drop(progress);
-    show(&gateway, &result?, arguments.json, output);
+    let overview = result?;
+    // Who sees only their own account sees it whatever site is named.
+    if let Some(site) = arguments.site.as_ref().filter(|site| overview.account.site(site).is_none()) {
+        let text = format!("account {} has no site {site}", overview.account.name());
+        return Err(Error::new(ErrorKind::SiteNotFound, text));
+    }
+    show(&gateway, &overview, arguments.json, output);
     Ok(0)
 }
 

@@ -123,8 +123,7 @@ mod tests {
         let (reader, mut writer) = std::io::pipe().unwrap();
         writer.write_all(b"1").unwrap();
         let start = Instant::now();
-        for result in
-            [read_exactly(reader.as_fd(), 2, SECOND / 10), read_to_end(reader.as_fd(), SECOND / 10)]
+        for result in [read_exactly(reader.as_fd(), 2, SECOND / 10), read_to_end(reader.as_fd(), SECOND / 10)]
         {
             assert_eq!(result.unwrap_err().kind(), ErrorKind::BadRequest);
         }
@@ -141,9 +140,7 @@ mod tests {
         assert!(sender.join().unwrap().is_ok(), "the whole body was taken");
 
         let (reader, mut writer) = std::io::pipe().unwrap();
-        let sender = std::thread::spawn(move || {
-            while writer.write_all(&[b'x'; 4096]).is_ok() {}
-        });
+        let sender = std::thread::spawn(move || while writer.write_all(&[b'x'; 4096]).is_ok() {});
         let error = read_exactly(reader.as_fd(), 1_000_000_000_000_000_000, 10 * SECOND).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge);
         assert_eq!(read_to_end(reader.as_fd(), 10 * SECOND).unwrap_err().kind(), ErrorKind::TooLarge);

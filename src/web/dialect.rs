@@ -27,7 +27,12 @@ impl Dialect {
         let called = std::env::args_os().next();
         let file = std::fs::read_link("/proc/self/exe").ok();
         let names = [called.as_deref().and_then(name), file.as_deref().and_then(Path::file_name)];
-        names.into_iter().flatten().map(Self::of_name).find(|dialect| *dialect != Self::Cgi).unwrap_or(Self::Cgi)
+        names
+            .into_iter()
+            .flatten()
+            .map(Self::of_name)
+            .find(|dialect| *dialect != Self::Cgi)
+            .unwrap_or(Self::Cgi)
     }
 
     fn of_name(name: &OsStr) -> Self {
@@ -125,7 +130,9 @@ mod tests {
         assert!(nph.contains(&format!("\r\nContent-Length: {length}\r\n")));
         let page = text(Dialect::Page);
         assert!(!page.contains("<html") && !page.contains("Location:") && !page.contains("Status:"));
-        assert!(page.contains("http-equiv=\"refresh\"") && page.contains("href=\"https://builder.example/s?"));
+        assert!(
+            page.contains("http-equiv=\"refresh\"") && page.contains("href=\"https://builder.example/s?")
+        );
     }
 
     #[test]

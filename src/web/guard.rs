@@ -166,10 +166,10 @@ pub(super) fn clean_environment(meta: &Meta, request: &Request) -> Result<()> {
     if meta.content_type.as_deref() == Some(FORM) {
         variables.push(("CONTENT_TYPE", FORM));
     }
-    environment::replace_alone(variables.into_iter().map(|(name, value)| (name.into(), OsString::from(value))))
-        .map_err(|error| {
-            Error::new(ErrorKind::Internal, "the environment cannot be cleaned").with_source(error)
-        })
+    environment::replace_alone(
+        variables.into_iter().map(|(name, value)| (name.into(), OsString::from(value))),
+    )
+    .map_err(|error| Error::new(ErrorKind::Internal, "the environment cannot be cleaned").with_source(error))
 }
 
 /// The media type of a submitted form.
@@ -190,7 +190,8 @@ pub(super) fn body_to_stdin(body: &[u8]) -> Result<()> {
         rustix::stdio::dup2_stdin(&file)
     };
     put().map_err(|errno| {
-        Error::new(ErrorKind::Internal, "the body cannot be handed on").with_source(std::io::Error::from(errno))
+        Error::new(ErrorKind::Internal, "the body cannot be handed on")
+            .with_source(std::io::Error::from(errno))
     })
 }
 

@@ -117,10 +117,7 @@ pub(super) struct Preference {
 impl Preference {
     /// From the panel's locale (empty: it says none) and the `Accept-Language` header.
     pub(super) fn new(panel: &str, accept_language: &str) -> Self {
-        Self {
-            panel: Language::from_locale(panel),
-            browser: Language::from_accept_language(accept_language),
-        }
+        Self { panel: Language::from_locale(panel), browser: Language::from_accept_language(accept_language) }
     }
 
     /// The same visitor, once a locale of theirs is known.

@@ -153,7 +153,8 @@ impl Variables {
     fn account(&self, directadmin: bool) -> Result<Option<Username>> {
         let named = self.get("PANELGATE_ACCOUNT").filter(|value| !value.is_empty());
         let own = self.get("USERNAME").filter(|value| directadmin && !value.is_empty());
-        let Some(value) = named.or_else(|| own.and_then(|own| own.rsplit(|byte| *byte == b'|').next())) else {
+        let Some(value) = named.or_else(|| own.and_then(|own| own.rsplit(|byte| *byte == b'|').next()))
+        else {
             return Ok(None);
         };
         let name = std::str::from_utf8(value).ok().and_then(|name| Username::new(name).ok());
@@ -261,7 +262,8 @@ fn essence(content_type: &str) -> String {
 /// The first of a colon-separated list, if it looks like a locale.
 fn first_locale(text: String) -> Option<String> {
     let first = text.split(':').next().unwrap_or_default();
-    let fits = first.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'@'));
+    let fits =
+        first.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'@'));
     (fits && (2..=32).contains(&first.len())).then(|| first.to_owned())
 }
 

@@ -120,7 +120,10 @@ pub(super) fn chooser(
     let total = rows.len();
     let more = (total > limits::CHOOSER_SITES).then(|| {
         let numbers = [("shown", limits::CHOOSER_SITES.to_string()), ("total", total.to_string())];
-        fill(words.text(Text::ChooserMore), &numbers.each_ref().map(|(name, number)| (*name, number.as_str())))
+        fill(
+            words.text(Text::ChooserMore),
+            &numbers.each_ref().map(|(name, number)| (*name, number.as_str())),
+        )
     });
     let page = ChooserPage {
         frame: Frame::new(words, Text::ChooserTitle, dialect),
@@ -173,7 +176,8 @@ pub(super) fn redirect(session: &Session, dialect: Dialect, words: &Catalogue) -
 
 fn rows<'a>(overview: &'a Overview, selected: Option<&Domain>, words: &'a Catalogue) -> Vec<Row<'a>> {
     let mut aliases: BTreeMap<&Domain, Vec<Name<'a>>> = BTreeMap::new();
-    let listed = |target: &Domain| overview.account.site(target).is_some_and(|site| site.kind != SiteKind::Alias);
+    let listed =
+        |target: &Domain| overview.account.site(target).is_some_and(|site| site.kind != SiteKind::Alias);
     let mut own: Vec<(&Site, &SiteEntry)> = Vec::new();
     for (site, entry) in overview.account.sites.iter().zip(&overview.entries) {
         match site.alias_of.as_ref().filter(|target| site.kind == SiteKind::Alias && listed(target)) {

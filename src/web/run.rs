@@ -118,8 +118,9 @@ fn serve(other: Option<&dyn Front>, visit: Visit, meta: &Meta, request: Request)
 
 /// Turns a panic into an error.
 fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Panic, "a function stopped half-way: see the line before")))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Panic, "a function stopped half-way: see the line before"))
+    })
 }
 
 /// Writes an answer at once. A visitor who has gone away is no fault.

@@ -163,9 +163,8 @@ pub(super) fn no_credentials(builder: &BuilderConfig) -> Option<Finding> {
 pub(super) fn credentials(client: &Client) -> (Finding, Option<Verdict>) {
     match client.probe() {
         Ok(Probe { objection: Some(objection) }) => {
-            let text = format!(
-                "the builder does not object to them; to an empty request it says: {objection}"
-            );
+            let text =
+                format!("the builder does not object to them; to an empty request it says: {objection}");
             (Finding::ok(text), Some(Verdict::Accepted))
         }
         Ok(Probe { objection: None }) => (Finding::ok("the builder takes them"), Some(Verdict::Accepted)),

@@ -173,10 +173,10 @@ impl Walk<'_> {
                 own.cloned().unwrap_or_else(|| (name.clone(), value.clone()))
             })
             .collect();
-        expect(self.post(&forms[0].target(SCRIPT), &fields)?.status, 403)?;
+        refused(&self.post(&forms[0].target(SCRIPT), &fields)?, &[403])?;
         let mut without: Vec<(String, String)> = forms[0].fields.clone();
         without.retain(|(_, value)| value == domain.as_str());
-        expect(self.post(&forms[0].target(SCRIPT), &without)?.status, 403)
+        refused(&self.post(&forms[0].target(SCRIPT), &without)?, &[400, 403])
     }
 
     fn forged_site(&self, forms: &[Form; 2]) -> Result<()> {
@@ -185,11 +185,7 @@ impl Walk<'_> {
         for (_, value) in fields.iter_mut().filter(|(_, value)| value == domain.as_str()) {
             *value = FOREIGN_SITE.to_owned();
         }
-        let response = self.post(&forms[0].target(SCRIPT), &fields)?;
-        if response.headers.get("Location").is_some() || !matches!(response.status, 403 | 404) {
-            return Err(unexpected(&format!("the answer's status is {}", response.status)));
-        }
-        Ok(())
+        refused(&self.post(&forms[0].target(SCRIPT), &fields)?, &[403, 404])
     }
 
     /// Returns the session's address.
@@ -198,7 +194,7 @@ impl Walk<'_> {
         expect(response.status, 303)?;
         let location = response.headers.get("Location").unwrap_or_default();
         let url = WebUrl::parse(location).map_err(|fault| unexpected(&format!("of Location, {fault}")))?;
-        let origin = self.panel.installation().builder_origin();
+        let origin = format!("http://{}", self.panel.installation().builder_host());
         if url.origin() != origin {
             return Err(unexpected(&format!("it leads to {} instead of {origin}", url.origin())));
         }
@@ -235,6 +231,14 @@ fn expect(status: u16, wanted: u16) -> Result<()> {
         return Ok(());
     }
     Err(unexpected(&format!("the answer's status is {status} instead of {wanted}")))
+}
+
+/// A refusal has one of these statuses and leads nowhere.
+fn refused(response: &Response, statuses: &[u16]) -> Result<()> {
+    if response.headers.get("Location").is_none() && statuses.contains(&response.status) {
+        return Ok(());
+    }
+    Err(unexpected(&format!("the answer's status is {}", response.status)))
 }
 
 fn contains(text: &str, wanted: &str, what: &str) -> Result<()> {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::SiteKind;
-use crate::sandbox::builder::{self, Builder, Ui};
 use crate::sandbox::tree::{TreeSite, write_cpanel_tree};
+use crate::sandbox::{self, Builder, Ui};
 use crate::sys::users::{self, User};
 use crate::sys::{identity, random};
 use crate::types::{Domain, Username};
@@ -51,20 +51,15 @@ pub(super) struct Installation {
 
 impl Installation {
     /// Reads the program while this process still may, gives up root, and writes everything as the user that is left.
-    pub(super) fn make(port: u16) -> Result<Self> {
+    pub(super) fn make() -> Result<Self> {
         let program = read_program()?;
         let user = become_nobody_if_root()?;
         let scratch =
             scratch().map_err(|error| fail("no directory for the demo's files was found", error))?;
-        let builder_options = builder::Options {
-            username: "demo".into(),
-            password: hex(&random::bytes::<16>()),
-            port: if port == 0 { 0 } else { port.wrapping_add(1) },
-            ui: Ui::Plain,
-            ..builder::Options::default()
-        };
-        let password = builder_options.password.clone();
-        let builder = Builder::start(builder_options)?;
+        let password = hex(&random::bytes::<16>());
+        let options = sandbox::Options { ui: Ui::Plain, ..sandbox::Options::new("demo", &password) };
+        let builder =
+            Builder::start(options).map_err(|error| fail("the demo's builder cannot be started", error))?;
         let installation = Self {
             builder,
             program: scratch.0.join("trial/panelgate.cgi"),
@@ -104,8 +99,7 @@ impl Installation {
     /// The configuration that lies beside the program.
     fn settings(&self, password: &str) -> String {
         let directory = self.scratch.0.display();
-        let (url, ui) = (self.builder.api_url(), self.builder.ui_origin());
-        let hosts = ui.trim_start_matches("http://");
+        let (url, hosts) = (self.builder.api_url(), self.builder.page_host());
         format!(
             "; The demo's configuration. The builder's pages have no TLS here, so that a browser shows them without a warning.\n\
              [panel]\nkind = cpanel\nroot = {directory}/tree\n\n\
@@ -131,9 +125,9 @@ impl Installation {
         &self.account
     }
 
-    /// Where the builder's pages are: scheme, host, port.
-    pub(super) fn builder_origin(&self) -> String {
-        self.builder.ui_origin()
+    /// Host and port of the builder's pages.
+    pub(super) fn builder_host(&self) -> &str {
+        self.builder.page_host()
     }
 
     /// Sets the account's language in the panel's data; `code` is one of [`LANGUAGES`].

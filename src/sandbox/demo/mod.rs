@@ -27,7 +27,7 @@ use panel::DemoPanel;
 /// What can be chosen.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// The port of the panel's page; 0 lets the system choose. The builder's is the next one.
+    /// The port of the panel's page; 0 lets the system choose.
     pub port: u16,
 }
 
@@ -46,7 +46,7 @@ impl Demo {
     /// # Errors
     /// If the program `panelgate.cgi` is not built, no directory for the files is found, or the port is taken.
     pub fn start(options: &Options) -> Result<Self> {
-        let installation = Installation::make(options.port)?;
+        let installation = Installation::make()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).map_err(|error| {
             let text =
                 format!("the demo cannot listen on port {} of 127.0.0.1: name another --port", options.port);
@@ -66,6 +66,11 @@ impl Demo {
     /// The address to open in a browser, with the token that the pages require.
     pub fn address(&self) -> String {
         self.panel.entrance()
+    }
+
+    /// Host and port of the panel's page and of the builder's pages: what a browser must reach.
+    pub fn hosts(&self) -> [String; 2] {
+        [self.panel.address().to_string(), self.panel.installation().builder_host().to_owned()]
     }
 
     /// Where the files are while it runs.

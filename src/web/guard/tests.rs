@@ -99,7 +99,8 @@ fn query_strings_become_ascii_and_stay_bounded() {
     assert_eq!(query(b"a=\xff<\"# |").unwrap(), "a=%FF%3C%22%23%20%7C");
     assert_eq!(query(b"a=1\n"), Err(ErrorKind::BadRequest));
     assert_eq!(query(&[b'a'; limits::QUERY_BYTES + 1]), Err(ErrorKind::TooLarge));
-    let decoded = take(&[("REQUEST_METHOD", b"GET"), ("QUERY_STRING", b"a=1&amp;site=b"), ("POST", b"")], b"");
+    let decoded =
+        take(&[("REQUEST_METHOD", b"GET"), ("QUERY_STRING", b"a=1&amp;site=b"), ("POST", b"")], b"");
     assert_eq!(decoded.unwrap().1.query, "a=1&site=b");
 }
 

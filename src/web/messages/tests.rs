@@ -111,9 +111,8 @@ fn languages_of_locales_and_headers() {
 
 #[test]
 fn the_panel_comes_before_the_account_before_the_browser() {
-    let language = |panel, account: Option<&str>, browser| {
-        Preference::new(panel, browser).or_locale(account).language()
-    };
+    let language =
+        |panel, account: Option<&str>, browser| Preference::new(panel, browser).or_locale(account).language();
     assert_eq!(language("de", Some("fr"), "es"), Language::De);
     assert_eq!(language("", Some("fr"), "es"), Language::Fr);
     assert_eq!(language("ja", Some("xx"), "es"), Language::Es);

@@ -98,8 +98,10 @@ fn hostile_variables() {
         assert_eq!(kind(&[(name, b"a\r\nX: y")]), Some(ErrorKind::BadRequest), "{name}");
     }
     assert_eq!(kind(&[("HTTP_ACCEPT_LANGUAGE", b"de\xff\r\n")]), None);
-    let many: Vec<(String, Vec<u8>)> = (0..=limits::META_VARIABLES).map(|n| (format!("V{n}"), vec![])).collect();
-    let many: Vec<(&str, &[u8])> = many.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+    let many: Vec<(String, Vec<u8>)> =
+        (0..=limits::META_VARIABLES).map(|n| (format!("V{n}"), vec![])).collect();
+    let many: Vec<(&str, &[u8])> =
+        many.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
     assert_eq!(kind(&many), Some(ErrorKind::TooLarge));
     let twice = meta(&[("QUERY_STRING", b"a=1"), ("QUERY_STRING", b"a=2")]);
     assert_eq!(twice.query, b"a=1", "the first, as getenv");

@@ -84,10 +84,7 @@ fn the_site_selected_in_the_panel_comes_first_and_a_foreign_one_changes_nothing(
     };
     assert!(order(Some("old.example")));
     assert!(!order(None));
-    assert_eq!(
-        shown(&SAMPLES, Some("foreign.example"), Dialect::Cgi),
-        shown(&SAMPLES, None, Dialect::Cgi)
-    );
+    assert_eq!(shown(&SAMPLES, Some("foreign.example"), Dialect::Cgi), shown(&SAMPLES, None, Dialect::Cgi));
 }
 
 #[test]
@@ -120,7 +117,9 @@ fn pages_are_whole_and_safe_in_every_language() {
         for response in pages {
             let page = text(&response);
             let (code, direction) = (language.code(), language.direction());
-            assert!(page.starts_with(&format!("<!doctype html>\n<html lang=\"{code}\" dir=\"{direction}\">")));
+            assert!(
+                page.starts_with(&format!("<!doctype html>\n<html lang=\"{code}\" dir=\"{direction}\">"))
+            );
             assert_eq!(page.matches("<h1").count(), 1, "{code}");
             assert_eq!(page.matches("<main").count(), 1, "{code}");
             for forbidden in ["<script", "javascript:", " on", "http://", "https://", "url(", "@import"] {
@@ -193,7 +192,8 @@ fn samples_render_in_every_dialect() {
         reference: Reference::random(),
     };
     let many: Vec<String> = (0..=limits::CHOOSER_SITES).map(|number| format!("s{number}.example")).collect();
-    let many: Vec<Sample<'_>> = many.iter().map(|name| (name.as_str(), SiteKind::Addon, None, None)).collect();
+    let many: Vec<Sample<'_>> =
+        many.iter().map(|name| (name.as_str(), SiteKind::Addon, None, None)).collect();
     for language in Language::ALL {
         let words = Catalogue::of(*language);
         let mut account = overview(&SAMPLES);
