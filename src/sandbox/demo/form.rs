@@ -31,13 +31,9 @@ pub(super) fn forms(page: &str) -> Vec<Form> {
         let mut form =
             Form { action: attribute(head(inside), "action").unwrap_or_default(), ..Form::default() };
         for tag in inside.split('<').skip(1) {
-            if tag.starts_with("input") || tag.starts_with("button") {
-                if let (Some(name), Some(value)) =
-                    (attribute(head(tag), "name"), attribute(head(tag), "value"))
-                {
-                    form.fields.push((name, value));
-                }
-            }
+            let sends = tag.starts_with("input") || tag.starts_with("button");
+            let (name, value) = (attribute(head(tag), "name"), attribute(head(tag), "value"));
+            form.fields.extend(name.zip(value).filter(|_| sends));
         }
         found.push(form);
     }

@@ -16,6 +16,9 @@ use crate::types::{Domain, Username};
 /// The sites of the demo's account.
 pub(super) const SITES: [&str; 2] = ["shop.example", "bücher.example"];
 
+/// Whom root becomes.
+const NOBODY: &str = "nobody";
+
 /// A site that the account does not have.
 pub(super) const FOREIGN_SITE: &str = "bank.example";
 
@@ -63,7 +66,7 @@ impl Installation {
         let installation = Self {
             builder,
             program: scratch.0.join("trial/panelgate.cgi"),
-            account: account_name(&user),
+            account: account_name(&user)?,
             scratch,
         };
         installation
@@ -178,8 +181,7 @@ fn become_nobody_if_root() -> Result<User> {
             User { name: "demo".into(), uid: uids.effective, gid: uids.effective, home: PathBuf::new() };
         return Ok(known.unwrap_or(unknown));
     }
-    let nobody =
-        users::by_name("nobody").map_err(|error| fail("the user database cannot be asked", error))?;
+    let nobody = users::by_name(NOBODY).map_err(|error| fail("the user database cannot be asked", error))?;
     let nobody = nobody.ok_or_else(|| {
         let text =
             "the demo does not run as root, and there is no user nobody to become: run it as another user";
@@ -189,10 +191,12 @@ fn become_nobody_if_root() -> Result<User> {
     Ok(nobody)
 }
 
-/// The user's own name where it can be an account's.
-fn account_name(user: &User) -> Username {
-    #[allow(clippy::expect_used)] // A constant that is an account name.
-    Username::new(&user.name).unwrap_or_else(|_| Username::new("demo").expect("a plain name"))
+/// The user's own name where it can be an account's; who has given up root has none of their own.
+fn account_name(user: &User) -> Result<Username> {
+    match Username::new(&user.name) {
+        Ok(name) if user.name != NOBODY => Ok(name),
+        _ => Username::new("demo"),
+    }
 }
 
 /// A new directory where programs may be started.
