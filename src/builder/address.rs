@@ -7,19 +7,35 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::types::WebUrl;
 
+/// Checks the address that a browser shall be sent to.
+pub(super) fn for_browser(config: &BuilderConfig, text: &str) -> Result<WebUrl> {
+    check(config, "url", text, |url| config.allows(url))
+}
+
+/// Checks the address that further calls shall go to. The configured server needs no other permission.
+pub(super) fn for_calls(config: &BuilderConfig, text: &str) -> Result<WebUrl> {
+    check(config, "builderApiUrl", text, |url| config.allows(url) || is_same(url, &config.url))
+}
+
 /// Checks an address from a reply; `member` is its name there.
-pub(super) fn check(config: &BuilderConfig, member: &str, text: &str) -> Result<WebUrl> {
+fn check(
+    config: &BuilderConfig,
+    member: &str,
+    text: &str,
+    allows: impl Fn(&WebUrl) -> bool,
+) -> Result<WebUrl> {
     let fail = |what: &str| {
-        Error::new(
-            ErrorKind::BuilderUrl,
-            format!("the builder's answer has a \"{member}\" that cannot be used: {what}"),
-        )
+        let text = format!("the builder's answer has a \"{member}\" that cannot be used: {what}");
+        Err(Error::new(ErrorKind::BuilderUrl, text))
     };
     if text.len() > limits::SESSION_URL_BYTES {
-        return Err(fail(&format!("it is longer than {} bytes", limits::SESSION_URL_BYTES)));
+        return fail(&format!("it is longer than {} bytes", limits::SESSION_URL_BYTES));
     }
-    let url = WebUrl::parse(text).map_err(|fault| fail(&fault.to_string()))?;
-    if config.allows(&url) { Ok(url) } else { Err(fail(&refusal(config, &url))) }
+    match WebUrl::parse(text) {
+        Ok(url) if allows(&url) => Ok(url),
+        Ok(url) => fail(&refusal(config, &url)),
+        Err(fault) => fail(&fault.to_string()),
+    }
 }
 
 /// Checks the next hop of a call that began at `first` and stands at `from`.
@@ -37,8 +53,12 @@ pub(super) fn allow_redirect(
         return fail(format!("{} is not https", to.origin()));
     }
     // The first address was the administrator's own word, or checked before.
-    let same = to.same_server(first) && (to.is_https() || !first.is_https());
-    if same || config.allows(to) { Ok(()) } else { fail(refusal(config, to)) }
+    if is_same(to, first) || config.allows(to) { Ok(()) } else { fail(refusal(config, to)) }
+}
+
+/// Whether an address leads to the server of a trusted one, without losing TLS on the way.
+fn is_same(url: &WebUrl, trusted: &WebUrl) -> bool {
+    url.same_server(trusted) && (url.is_https() || !trusted.is_https())
 }
 
 /// Why an address is not allowed, and which setting would allow it.

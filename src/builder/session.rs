@@ -242,7 +242,7 @@ fn optional_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 
 /// Checks the answer. `more` says whether the second half was asked for; what was not asked for is not looked at.
 pub(super) fn check(config: &BuilderConfig, answer: Answer, more: bool) -> Result<SessionReply> {
-    let url = address::check(config, "url", answer.url.expose())?;
+    let url = address::for_browser(config, answer.url.expose())?;
     let mut reply =
         SessionReply { url: Secret::new(url.to_string()), login_hash: None, builder_api_url: None };
     if more {
@@ -251,10 +251,8 @@ pub(super) fn check(config: &BuilderConfig, answer: Answer, more: bool) -> Resul
         };
         reply.login_hash = Some(answer.login_hash.ok_or_else(missing)?);
         let api = answer.builder_api_url.filter(|text| !text.is_empty());
-        reply.builder_api_url = api
-            .map(|text| address::check(config, "builderApiUrl", &text))
-            .transpose()?
-            .map(|url| url.as_base());
+        reply.builder_api_url =
+            api.map(|text| address::for_calls(config, &text)).transpose()?.map(|url| url.as_base());
     }
     Ok(reply)
 }

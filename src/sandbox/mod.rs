@@ -1,7 +1,14 @@
 //! What the demo and the tests run on: an embedded builder, and the small HTTP server below it.
 //!
-//! Nothing here is for production. Everything listens on the loopback address only, and no setting of `panelgate.ini` leads here.
+//! Nothing here is for production. Everything listens on the loopback address only, and no setting of `panelgate.ini` leads here: whoever wants a
+//! sandbox starts one in code.
 
+mod builder;
+mod checks;
 pub mod demo;
 pub mod http;
+mod page;
+mod tls;
 pub mod tree;
+
+pub use builder::{Builder, Options, Recorded, Ui};

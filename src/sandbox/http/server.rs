@@ -80,7 +80,7 @@ impl Shared {
 /// Serves plain HTTP on the listener. `handler` is called from many threads at a time.
 ///
 /// # Errors
-/// If the listener has no address or the system gives no thread.
+/// If the listener is not on the loopback address, or the system gives no thread.
 pub fn serve<H>(listener: TcpListener, limits: Limits, handler: H) -> io::Result<Server>
 where
     H: Fn(Request) -> Response + Send + Sync + 'static,
@@ -92,7 +92,7 @@ where
 /// a request.
 ///
 /// # Errors
-/// If the listener has no address or the system gives no thread.
+/// If the listener is not on the loopback address, or the system gives no thread.
 pub fn serve_with<W, S, H>(listener: TcpListener, limits: Limits, wrap: W, handler: H) -> io::Result<Server>
 where
     W: Fn(Socket) -> io::Result<S> + Send + Sync + 'static,
@@ -100,6 +100,12 @@ where
     H: Fn(Request) -> Response + Send + Sync + 'static,
 {
     let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the sandbox listens on the loopback address only",
+        ));
+    }
     let shared = Arc::new(Shared::default());
     let talk = Arc::new(move |stream: TcpStream, peer: SocketAddr| {
         let deadline = Deadline(Rc::new(Cell::new(Instant::now() + limits.request_time)));

@@ -152,3 +152,10 @@ fn connections_are_counted_and_end_with_the_server() {
     let _ = first.read_to_end(&mut rest);
     assert!(TcpStream::connect(server.address()).is_err());
 }
+
+#[test]
+fn only_the_loopback_address_is_served() {
+    let listener = TcpListener::bind(("0.0.0.0", 0)).unwrap();
+    let result = serve(listener, limits(), |_| Response::new(204));
+    assert_eq!(result.err().unwrap().kind(), std::io::ErrorKind::InvalidInput);
+}
