@@ -101,7 +101,6 @@ pub const SANDBOX_REQUEST_TIME: Duration = Duration::from_secs(10);
 /// Longest silence on a kept connection to the embedded builder or the demo's panel.
 pub const SANDBOX_IDLE_TIME: Duration = Duration::from_secs(30);
 
-<<<<<<< HEAD
 /// Most faults that the doctor lists of one kind.
 pub const DOCTOR_FAULTS: usize = 10;
 
@@ -125,7 +124,7 @@ pub const DEMO_CHECK_TIME: Duration = Duration::from_secs(70);
 
 /// Life of a demo that nobody ends.
 pub const DEMO_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
-=======
+
 /// Most calls that the embedded builder remembers.
 pub const SANDBOX_RECORDED: usize = 100;
 
@@ -134,4 +133,3 @@ pub const SANDBOX_SITES: usize = 1000;
 
 /// Most sessions that the embedded builder remembers.
 pub const SANDBOX_SESSIONS: usize = 1000;
->>>>>>> builder
