@@ -1,4 +1,6 @@
 //! The command line program, run as a program.
+#![cfg(all(feature = "cli", feature = "sandbox"))]
+#![allow(clippy::unwrap_used)] // Helpers of tests, too, may fail.
 
 use std::fs::Permissions;
 use std::io::Read;
@@ -6,12 +8,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use panelgate::panel::SiteKind;
+use panelgate::sandbox::http::Response;
 use panelgate::sandbox::tree::{TreeSite, write_cpanel_tree};
+use panelgate::sandbox::{Builder, Options};
 use panelgate::sys::users::User;
 use panelgate::types::Domain;
 use serde_json::{Value, json};
+
+/// What a program may take that must end by itself.
+const LONG: Duration = Duration::from_secs(120);
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_panelgate");
 
@@ -23,7 +31,9 @@ struct Server {
 impl Server {
     fn new() -> Self {
         let server = Self { dir: tempfile::tempdir().unwrap() };
-        server.account("alice", 20_001, &["shop.example", "bücher.example"]);
+        // Who is not root is the account itself.
+        let uid = if is_root() { 20_001 } else { rustix::process::geteuid().as_raw() };
+        server.account("alice", uid, &["shop.example", "bücher.example"]);
         server.configure(&server.settings(), 0o600);
         server
     }
@@ -43,6 +53,20 @@ impl Server {
             })
             .collect();
         write_cpanel_tree(&self.path("tree"), &user, &sites).unwrap();
+    }
+
+    /// A builder that answers, and the settings for it.
+    fn with_builder() -> (Self, Builder) {
+        let server = Self::new();
+        let builder = Builder::start(Options::new("brand", "hunter2")).unwrap();
+        std::fs::write(server.path("ca.pem"), builder.ca_pem()).unwrap();
+        server.configure(&server.settings_for(&builder), 0o600);
+        (server, builder)
+    }
+
+    fn settings_for(&self, builder: &Builder) -> String {
+        let (url, ca) = (builder.api_url(), self.path("ca.pem").display().to_string());
+        self.settings().replace("url = https://127.0.0.1:9/api/", &format!("url = {url}\nca_file = {ca}"))
     }
 
     fn settings(&self) -> String {
@@ -82,6 +106,11 @@ fn out(output: &Output) -> String {
 
 fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// What the caller is told of an account that it may not act for, or that is not there: root may act for all of them.
+fn foreign_account() -> (i32, &'static str) {
+    if is_root() { (11, "[account-not-found]") } else { (4, "[forbidden]") }
 }
 
 fn is_root() -> bool {
@@ -191,9 +220,6 @@ fn a_bad_configuration_is_named_with_its_line() {
 
 #[test]
 fn sites_as_a_table_and_as_json() {
-    if !is_root() {
-        return;
-    }
     let server = Server::new();
     let output = server.run(&["sites", "alice"]);
     ends(&output, 0, "");
@@ -216,16 +242,17 @@ fn sites_as_a_table_and_as_json() {
         ends(&output, 0, "");
         assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), expected);
     }
-    ends(&server.run(&["sites", "nobody-here"]), 11, "[account-not-found]");
+    let (code, name) = foreign_account();
+    ends(&server.run(&["sites", "nobody-here"]), code, name);
     ends(&server.run(&["sites", "--site", "none.example"]), 12, "[site-not-found]");
 }
 
 #[test]
 fn all_accounts_go_on_after_a_broken_one() {
-    if !is_root() {
-        return;
-    }
     let server = Server::new();
+    if !is_root() {
+        return ends(&server.run(&["sites", "--all"]), 4, "only root can see all accounts");
+    }
     server.account("bob", 20_002, &["bob.example"]);
     server.account("carol", 20_003, &["carol.example"]);
     std::fs::write(server.path("tree/var/cpanel/userdata/bob/main"), b"\xff\xfe\x00").unwrap();
@@ -269,9 +296,6 @@ fn a_full_disk_is_an_error() {
 
 #[test]
 fn a_builder_that_is_not_there_is_one_line_and_its_exit_code() {
-    if !is_root() {
-        return;
-    }
     let server = Server::new();
     let output = server.run(&["open", "shop.example"]);
     ends(&output, 30, "[builder-unreachable]");
@@ -358,4 +382,136 @@ fn the_deep_doctor_finds_broken_accounts_and_sites_claimed_twice() {
         found["text"].as_str().unwrap().contains("shop.example is claimed by alice and by bob"),
         "{found}"
     );
+}
+
+#[test]
+fn open_prints_the_address_alone() {
+    let (server, builder) = Server::with_builder();
+    let output = server.run(&["open", "bücher.example"]);
+    ends(&output, 0, "Session for bücher.example of account alice (reference ");
+    let text = out(&output);
+    let url = text.strip_suffix('\n').unwrap();
+    assert!(url.starts_with("https://127.0.0.1:") && url.contains("login_hash="), "{url}");
+    assert!(!url.contains(char::is_whitespace));
+    assert!(!err(&output).contains("login_hash"));
+
+    let output = server.run(&["open", "--account", "alice", "shop.example", "--language", "de", "--json"]);
+    ends(&output, 0, "");
+    let opened: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&opened["site"], &opened["account"]), (&json!("shop.example"), &json!("alice")));
+    assert!(opened["url"].as_str().unwrap().contains("login_hash="));
+    assert_eq!(opened["reference"].as_str().unwrap().len(), 9);
+    assert_eq!(output.stderr, b"");
+    let requests = builder.requests();
+    assert_eq!(requests.last().unwrap().body["lang"], "de");
+    assert_eq!(requests[0].body["domain"], "xn--bcher-kva.example");
+    let (code, name) = foreign_account();
+    ends(&server.run(&["open", "--account", "bob", "shop.example"]), code, name);
+}
+
+#[test]
+fn the_doctor_is_content_and_changes_nothing() {
+    let (server, builder) = Server::with_builder();
+    let (exit, report) = doctor(&server);
+    assert_eq!((exit, &report["ok"]), (Some(0), &json!(true)), "{report:#}");
+    for check in report["checks"].as_array().unwrap() {
+        let state = if check["name"] == "clock" { "unknown" } else { "ok" };
+        assert_eq!(check["state"], state, "{check}");
+    }
+    assert!(!server.path("state").exists());
+    for request in builder.requests() {
+        assert!(request.body == json!({}) || request.body.is_null(), "nothing could be made of {request:?}");
+    }
+    let output = server.run(&["doctor"]);
+    ends(&output, 0, "");
+    assert!(out(&output).ends_with("All is well.\n"));
+}
+
+#[test]
+fn the_doctor_tells_what_the_builder_objects_to() {
+    let (server, builder) = Server::with_builder();
+    let settings = server.settings_for(&builder);
+    let failing = |name: &str| {
+        let (exit, report) = doctor(&server);
+        let found = check(&report, name).clone();
+        assert_eq!(found["state"], "fail", "{report:#}");
+        assert!(found["advice"].is_string());
+        (exit, found["kind"].clone())
+    };
+    server.configure(&settings.replace("hunter2", "hunter3"), 0o600);
+    assert_eq!(failing("builder-credentials"), (Some(32), json!("builder-auth")));
+
+    std::fs::write(server.path("ca.pem"), Builder::start(Options::new("a", "b")).unwrap().ca_pem()).unwrap();
+    server.configure(&settings, 0o600);
+    assert_eq!(failing("builder-certificate"), (Some(31), json!("builder-tls")));
+
+    std::fs::write(server.path("ca.pem"), builder.ca_pem()).unwrap();
+    let unlicensed = json!({"error": {"message": "License not found. Please contact your hosting support."}});
+    builder.push_fault(Response::new(404).header("Date", "Sun, 06 Nov 1994 08:49:37 GMT"));
+    builder.push_fault(Response::json(400, &unlicensed));
+    let (exit, report) = doctor(&server);
+    assert_eq!((exit, &check(&report, "builder-licence")["kind"]), (Some(33), &json!("builder-licence")));
+    assert_eq!(check(&report, "builder-credentials")["state"], "unknown");
+    assert_eq!(check(&report, "clock")["state"], "warning");
+
+    builder.push_fault(Response::new(404));
+    builder.push_fault(Response::html(200, "<p>hello</p>"));
+    assert_eq!(failing("builder-credentials"), (Some(35), json!("builder-protocol")));
+}
+
+/// Runs the demo with a directory of its own for its files; the demo becomes another user, who must be able to write there.
+fn demo(arguments: &[&str]) -> (tempfile::TempDir, Command) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), Permissions::from_mode(0o1777)).unwrap();
+    let mut command = command();
+    command.arg("demo").args(arguments).env("TMPDIR", dir.path());
+    (dir, command)
+}
+
+fn is_empty(dir: &Path) -> bool {
+    std::fs::read_dir(dir).unwrap().next().is_none()
+}
+
+#[test]
+fn the_demo_checks_itself_and_leaves_nothing_behind() {
+    let (dir, mut command) = demo(&["--check"]);
+    let output = command.output().unwrap();
+    ends(&output, 0, "");
+    for text in [
+        "the icon leads to the chooser",
+        "a form with a forged site is refused",
+        "leads into the builder for bücher.example",
+    ] {
+        assert!(out(&output).contains(text), "{}", out(&output));
+    }
+    assert!(is_empty(dir.path()));
+}
+
+#[test]
+fn the_demo_ends_on_a_signal_and_leaves_nothing_behind() {
+    use std::io::{BufRead, BufReader};
+    let (dir, mut command) = demo(&[]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("http://127.0.0.1:") && line.contains("/?token="), "{line}");
+    assert!(!is_empty(dir.path()));
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(start.elapsed() < LONG, "it does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(is_empty(dir.path()));
+}
+
+#[test]
+fn the_demo_says_what_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("panelgate");
+    std::fs::copy(PROGRAM, &program).unwrap();
+    let output = Command::new(&program).env_clear().args(["demo", "--check"]).output().unwrap();
+    ends(&output, 5, "the demo needs the program panelgate-cgi");
 }

@@ -1,6 +1,6 @@
 //! The command line program `panelgate`.
 //!
-//! The help texts here are its manual. The commands call the use cases through [`crate::gateway::for_program`]; only [`output`] prints.
+//! The help texts here are its manual. The commands call the use cases through [`crate::gateway::for_program`]; only `output` prints.
 
 #[cfg(feature = "sandbox")]
 mod demo;

@@ -501,7 +501,7 @@ fn absolute_path(text: &str) -> std::result::Result<PathBuf, &'static str> {
 
 fn host(text: &str) -> std::result::Result<String, &'static str> {
     match HostPattern::parse(text) {
-        Some(_) if !text.starts_with("*.") && !text.ends_with(|c: char| c == ':') => Ok(text.to_owned()),
+        Some(_) if !text.starts_with("*.") && !text.ends_with(':') => Ok(text.to_owned()),
         _ => Err("it is not a host name or address"),
     }
 }
