@@ -33,6 +33,8 @@ pub(super) struct Reply {
     pub(super) body: SecretBuffer,
     /// Scheme, host and port of the server that answered.
     pub(super) origin: String,
+    /// Whether that server was sent the credentials.
+    pub(super) authorized: bool,
 }
 
 /// The value of the header `Authorization`.
@@ -63,7 +65,9 @@ pub(super) fn post(
         let response = send(agent, &url, credentials, body, (hop > 0).then_some(left))
             .map_err(|fault| faults::describe(fault, &url, config))?;
         let Some(next) = redirect(&response, &url)? else {
-            return read(response, &url, config);
+            let (status, authorized) = (response.status().as_u16(), credentials.is_some());
+            let body = read(response, &url, config)?;
+            return Ok(Reply { status, body, origin: url.origin(), authorized });
         };
         address::allow_redirect(config, &first, &url, &next)?;
         url = next;
@@ -116,8 +120,8 @@ fn redirect(response: &Response<Body>, url: &WebUrl) -> Result<Option<WebUrl>> {
     }
 }
 
-fn read(response: Response<Body>, url: &WebUrl, config: &BuilderConfig) -> Result<Reply> {
-    let status = response.status().as_u16();
+/// The whole body, if it is not too large.
+fn read(response: Response<Body>, url: &WebUrl, config: &BuilderConfig) -> Result<SecretBuffer> {
     let mut reader = response.into_body().into_reader();
     let mut body = SecretBuffer::new();
     let mut piece = Zeroizing::new([0; 4096]);
@@ -138,5 +142,5 @@ fn read(response: Response<Body>, url: &WebUrl, config: &BuilderConfig) -> Resul
         // Writing to memory does not fail.
         let _ = body.write_all(&piece[..count]);
     }
-    Ok(Reply { status, body, origin: url.origin() })
+    Ok(body)
 }

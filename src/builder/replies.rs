@@ -207,15 +207,15 @@ impl<'de> Deserialize<'de> for Scalar {
 
 /// The builder says why it refuses.
 fn refused(reply: &Reply, failure: &Failure, secrets: &Secrets<'_>) -> Error {
-    let message = failure.message.as_deref().unwrap_or("unknown error");
-    let mut said = secrets.quote(message);
-    if let Some(code) = failure.code.as_deref().filter(|_| failure.message.is_some() || failure.other) {
+    let mut said = match &failure.message {
+        Some(message) => secrets.quote(message),
+        None => "unknown error".to_owned(),
+    };
+    if let Some(code) = &failure.code {
         said = format!("{said}, code {}", secrets.quote(code));
-    } else if let Some(code) = &failure.code {
-        said = format!("code {}", secrets.quote(code));
     }
     let Reply { status, origin, .. } = reply;
-    if speaks_of_licence(message) {
+    if failure.message.as_deref().is_some_and(speaks_of_licence) {
         return licence(reply, &said);
     }
     match status {
@@ -257,10 +257,16 @@ fn undocumented(reply: &Reply, fault: &Fault) -> Error {
 }
 
 fn credentials(reply: &Reply, said: &str) -> Error {
-    let text = format!(
-        "{} does not accept [builder] username and password, which are those of the brand's API on the vendor's licence page; it says: {said}",
-        reply.origin
-    );
+    let origin = &reply.origin;
+    let text = if reply.authorized {
+        format!(
+            "{origin} does not accept [builder] username and password, which are those of the brand's API on the vendor's licence page; it says: {said}"
+        )
+    } else {
+        format!(
+            "{origin}, where the call was redirected to, wants credentials, which go to the configured host only: set [builder] url to its address; it says: {said}"
+        )
+    };
     Error::new(ErrorKind::BuilderAuth, text)
 }
 

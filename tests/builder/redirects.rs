@@ -58,6 +58,18 @@ fn another_allowed_host_gets_the_body_but_never_the_credentials() {
 }
 
 #[test]
+fn another_host_that_wants_credentials_is_named() {
+    let other = Server::answering(vec![answer("401 Unauthorized", "")]);
+    let port = other.address.port();
+    let server = hops(&[&format!("https://localhost:{port}/x")]);
+    assert_error(
+        server.open(&format!("hosts = localhost:{port}")),
+        ErrorKind::BuilderAuth,
+        &["where the call was redirected to", "set [builder] url"],
+    );
+}
+
+#[test]
 fn a_host_that_is_not_allowed_gets_nothing() {
     let other = hops(&[]);
     let port = other.address.port();
