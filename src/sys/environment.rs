@@ -57,18 +57,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn with_other_threads_the_environment_stays() {
-        // The test harness has a thread of its own beside this one.
-        let (stop, wait) = std::sync::mpsc::channel::<()>();
-        let other = std::thread::spawn(move || wait.recv());
-        let before: Vec<_> = std::env::vars_os().collect();
-        assert!(replace_alone([]).is_err());
-        assert_eq!(std::env::vars_os().collect::<Vec<_>>(), before);
-        drop(stop);
-        assert!(other.join().unwrap().is_err());
-    }
-
-    #[test]
     fn what_set_var_would_panic_on_is_left_out() {
         let fits = |name: &str, value: &str| is_settable(OsStr::new(name), OsStr::new(value));
         assert!(fits("A", "") && fits("A", "b=c"));

@@ -173,7 +173,7 @@ texts! {
     FailureRetry = "failure.retry";
     FailurePanel = "failure.panel";
     RedirectTitle = "redirect.title";
-    RedirectText = "redirect.text";
+    RedirectHint = "redirect.hint";
     RedirectLink = "redirect.link";
 }
 

@@ -71,6 +71,8 @@ struct Row<'a> {
     kind: &'a str,
     state: &'a str,
     reason: Option<&'a str>,
+    /// The site that it is another name of, where that is not in the list.
+    target: Option<Name<'a>>,
     aliases: Vec<Name<'a>>,
     form: Option<Form<'a>>,
 }
@@ -214,6 +216,7 @@ fn row<'a>(site: &'a Site, entry: &'a SiteEntry, aliases: Vec<Name<'a>>, words: 
         kind: words.text(kind),
         state: words.text(state),
         reason: entry.refused.map(|kind| words.error(kind)),
+        target: site.alias_of.as_ref().map(Name::of),
         aliases,
         form: token.map(|token| Form { site: site.domain.as_str(), token }),
     }

@@ -66,13 +66,13 @@ fn header(response: &Response, name: &str) -> Option<String> {
 fn one_form_for_each_site_that_can_be_opened_and_a_reason_for_the_others() {
     let page = shown(&SAMPLES, None, Dialect::Cgi);
     assert_eq!(page.matches("<form ").count(), 3);
-    assert_eq!(page.matches("<li ").count(), 5, "aliases stand with their site");
+    assert_eq!(page.matches("<li class=\"pg-site\"").count(), 5, "aliases stand with their site");
     assert!(page.contains("name=\"token\" value=\"token-of-bücher.example\""));
     assert!(page.contains("name=\"site\" value=\"xn--bcher-kva.example\""));
     assert!(page.contains("<bdi dir=\"ltr\">bücher.example</bdi>"));
     assert!(page.contains("<bdi dir=\"ltr\">xn--bcher-kva.example</bdi>"));
     assert!(page.contains("This account or website is suspended."));
-    assert!(page.contains(">alias.example</bdi>") && page.contains("another name of one of your websites"));
+    assert!(page.contains(">alias.example</bdi>") && page.contains(">elsewhere.example</bdi>"));
     assert!(page.contains("Gold &#60;&#38; &#34;more&#34;&#62; | a"), "escaped");
 }
 
@@ -122,8 +122,8 @@ fn pages_are_whole_and_safe_in_every_language() {
             );
             assert_eq!(page.matches("<h1").count(), 1, "{code}");
             assert_eq!(page.matches("<main").count(), 1, "{code}");
-            for forbidden in ["<script", "javascript:", " on", "http://", "https://", "url(", "@import"] {
-                let forbidden = if forbidden == " on" { " onclick" } else { forbidden };
+            for forbidden in ["<script", "javascript:", " onclick", "http://", "https://", "url(", "@import"]
+            {
                 assert!(!page.contains(forbidden), "{code}: {forbidden}");
             }
             assert!(!page.contains("\"></p>") && !page.contains("\"></h1>"), "{code}: an empty text");
