@@ -134,6 +134,7 @@ fn converse(
                 Ok(count) => input = &input[count..],
                 // A program need not read its input.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => input = b"",
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(RunError::Io(error)),
             }
             if input.is_empty() {
@@ -141,7 +142,7 @@ fn converse(
             }
         }
         if let Some(out) = pipes.out.as_mut().filter(|_| ready.out) {
-            match out.read(&mut buffer).map_err(RunError::Io)? {
+            match read(out, &mut buffer)? {
                 0 => pipes.out = None,
                 count => stdout.extend_from_slice(&buffer[..count]),
             }
@@ -150,13 +151,22 @@ fn converse(
             }
         }
         if let Some(err) = pipes.err.as_mut().filter(|_| ready.err) {
-            match err.read(&mut buffer).map_err(RunError::Io)? {
+            match read(err, &mut buffer)? {
                 0 => pipes.err = None,
                 count => stderr.extend_from_slice(&buffer[..count.min(STDERR_BYTES - stderr.len())]),
             }
         }
     }
     Ok((stdout, stderr))
+}
+
+fn read(pipe: &mut impl Read, buffer: &mut [u8]) -> Result<usize, RunError> {
+    loop {
+        match pipe.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map_err(RunError::Io),
+        }
+    }
 }
 
 /// What of a program's pipes is still open on our side.

@@ -52,9 +52,12 @@ fn talk(server: SocketAddr, request: &[u8]) -> std::io::Result<Vec<u8>> {
             return Err(std::io::Error::other("it is too long or comes too slowly"));
         }
         stream.set_read_timeout(Some(left))?;
-        match stream.read(&mut piece)? {
-            0 => return Ok(bytes),
-            count => bytes.extend_from_slice(&piece[..count]),
+        match stream.read(&mut piece) {
+            Ok(0) => return Ok(bytes),
+            Ok(count) => bytes.extend_from_slice(&piece[..count]),
+            // A read with a time limit is not restarted after a signal.
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }
