@@ -103,12 +103,20 @@ pub fn for_page() -> Result<Box<dyn Gateway>> {
 /// # Errors
 /// [`ErrorKind::Unavailable`] where the broker is needed (not root, or below a web server), otherwise as [`Direct::open`].
 pub fn for_program(config: Option<&Path>) -> Result<Direct> {
+    Direct::open(program_config(config)?)
+}
+
+/// The configuration that a program may work with directly. `config` names another file than [`config::DEFAULT_PATH`].
+///
+/// # Errors
+/// [`ErrorKind::Unavailable`] where the broker is needed (not root and no file named, or below a web server).
+pub fn program_config(config: Option<&Path>) -> Result<&Path> {
     let root = identity::uids().effective == 0;
     // A root process that a web server or panel started would answer whoever is at the other end.
     if environment::is_cgi() || (!root && config.is_none()) {
         return Err(needs_broker());
     }
-    Direct::open(config.unwrap_or(Path::new(config::DEFAULT_PATH)))
+    Ok(config.unwrap_or(Path::new(config::DEFAULT_PATH)))
 }
 
 fn needs_broker() -> Error {

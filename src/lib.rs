@@ -2,7 +2,7 @@
 //!
 //! A map of the house. Arrows run one way, from the top of this list to the bottom:
 //!
-//! - `bin/`, [`ffi`], [`web`]: the command line, the C library, the page behind the icon
+//! - `bin/`, `cli`, [`ffi`], [`web`]: the command line, the C library, the page behind the icon
 //! - [`gateway`]: the use cases as callers see them
 //! - [`ops`]: the use cases and the policy
 //! - [`publish`], [`builder`], [`panel`], [`store`]: what they work with. A panel never calls the builder; the builder never knows a panel
@@ -11,6 +11,8 @@
 //! [`sandbox`] is an embedded builder for the demo and the tests.
 
 pub mod builder;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod config;
 pub mod error;
 pub mod ffi;

@@ -110,6 +110,30 @@ pub const SANDBOX_REQUEST_TIME: Duration = Duration::from_secs(10);
 /// Longest silence on a kept connection to the embedded builder or the demo's panel.
 pub const SANDBOX_IDLE_TIME: Duration = Duration::from_secs(30);
 
+/// Most faults that the doctor lists of one kind.
+pub const DOCTOR_FAULTS: usize = 10;
+
+/// Most addresses of the builder that the doctor tries.
+pub const DOCTOR_ADDRESSES: usize = 8;
+
+/// Largest difference to the builder's clock that the doctor is content with.
+pub const DOCTOR_CLOCK: Duration = Duration::from_secs(5 * 60);
+
+/// Largest body of a request to the demo's panel, in bytes; larger than what its pages take, so that they can refuse it.
+pub const DEMO_BODY_BYTES: usize = 2 * PAGE_BODY_BYTES as usize;
+
+/// Most output of the program behind the demo's icon, in bytes.
+pub const DEMO_PAGE_BYTES: u64 = 1024 * 1024;
+
+/// Longest run of the program behind the demo's icon.
+pub const DEMO_PAGE_TIME: Duration = Duration::from_secs(60);
+
+/// Longest wait of the demo's own check for one answer.
+pub const DEMO_CHECK_TIME: Duration = Duration::from_secs(70);
+
+/// Life of a demo that nobody ends.
+pub const DEMO_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// Most calls that the embedded builder remembers.
 pub const SANDBOX_RECORDED: usize = 100;
 

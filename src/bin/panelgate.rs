@@ -1,3 +1,5 @@
-//! Not built yet.
+//! The command line program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    panelgate::cli::main()
+}

@@ -6,12 +6,14 @@
 //! - `replies`: what the builder answered
 //! - `address`: which addresses of the builder's may be used
 //! - `session`: `requestLogin`
+//! - `probe`: the doctor's two calls
 
 mod address;
 mod agent;
 mod buffer;
 mod call;
 mod faults;
+mod probe;
 mod replies;
 mod session;
 
@@ -27,6 +29,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::types::WebUrl;
 
 use buffer::SecretBuffer;
+pub use probe::{Greeting, Probe};
 use replies::Secrets;
 pub use session::{Publication, SessionReply, SessionRequest};
 

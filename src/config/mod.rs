@@ -309,7 +309,10 @@ fn known_sections(file: &IniFile) -> Result<()> {
 }
 
 /// Reads a file that must be this user's secret.
-fn read_private(path: &Path) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// [`ErrorKind::Config`] if it cannot be read, or if others can read or replace it.
+pub(crate) fn read_private(path: &Path) -> Result<Vec<u8>> {
     let fail = |what: String| Error::new(ErrorKind::Config, format!("{}: {what}", path.display()));
     let me = identity::uids().effective;
     let content = file::read(path, limits::CONFIG_BYTES, &[0, me])

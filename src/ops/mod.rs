@@ -1,5 +1,6 @@
 //! The use cases, over one [`Context`]. Policy is a pure function here; who the caller is was decided before, by the kernel.
 
+pub mod doctor;
 mod language;
 mod open;
 mod overview;

@@ -5,6 +5,7 @@
 
 mod builder;
 mod checks;
+pub mod demo;
 pub mod http;
 mod page;
 mod tls;

@@ -11,4 +11,5 @@ pub mod identity;
 pub mod logging;
 pub mod process;
 pub mod random;
+pub mod signals;
 pub mod users;
