@@ -158,12 +158,10 @@ impl Browser {
             let url = format!("{}/element", self.session);
             let reply =
                 raw(&self.agent, "POST", &url, Some(json!({ "using": "css selector", "value": selector })));
-            if let Some(id) =
-                reply["value"].as_object().and_then(|value| value.values().next()).and_then(Value::as_str)
-            {
-                if reply["value"]["error"].is_null() {
-                    return id.to_owned();
-                }
+            let value = &reply["value"];
+            let id = value.as_object().and_then(|value| value.values().next()).and_then(Value::as_str);
+            if let Some(id) = id.filter(|_| value["error"].is_null()) {
+                return id.to_owned();
             }
             assert!(
                 Instant::now() < end,
