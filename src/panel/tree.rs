@@ -117,25 +117,40 @@ impl Tree {
     /// # Errors
     /// [`ErrorKind::PanelData`] if there is none, if it is root, or if another name has the same uid: then the uid says nothing about who it is.
     pub fn account_user(&self, name: &Username) -> Result<User> {
-        let fail = |what: String| Error::new(ErrorKind::PanelData, format!("account {name}: {what}"));
+        let user = self.user_of_account(name)?;
+        match self.find_uid(user.uid)? {
+            Some(first) if first.name == user.name => Ok(user),
+            Some(first) => Err(user_error(name, format!("its uid {} is also {}'s", user.uid, first.name))),
+            None => Err(user_error(name, format!("its uid {} has no name", user.uid))),
+        }
+    }
+
+    /// The system user of the account that `caller` is, which [`Tree::find_uid`] found. The user database, which may be slow, is asked once.
+    ///
+    /// # Errors
+    /// As [`Tree::account_user`].
+    pub fn calling_user(&self, name: &Username, caller: &User) -> Result<User> {
+        let user = self.user_of_account(name)?;
+        if (user.uid, &user.name) == (caller.uid, &caller.name) {
+            return Ok(user);
+        }
+        Err(user_error(name, format!("the uid {} is {}'s, not the account's", caller.uid, caller.name)))
+    }
+
+    /// The system user that has the account's name, if it can be an account's at all.
+    fn user_of_account(&self, name: &Username) -> Result<User> {
         let user = self
             .find_user(name.as_str())?
-            .ok_or_else(|| fail("there is no system user of that name".into()))?;
+            .ok_or_else(|| user_error(name, "there is no system user of that name".into()))?;
         if user.uid == 0 {
-            return Err(fail("its uid is 0".into()));
+            return Err(user_error(name, "its uid is 0".into()));
         }
         // Every path is below "/": such a home would bound nothing.
         if !user.home.is_absolute() || user.home.components().count() < 2 {
-            return Err(fail(format!(
-                "its home directory {} bounds nothing",
-                quote_bytes(user.home.as_os_str().as_encoded_bytes())
-            )));
+            let home = quote_bytes(user.home.as_os_str().as_encoded_bytes());
+            return Err(user_error(name, format!("its home directory {home} bounds nothing")));
         }
-        match self.find_uid(user.uid)? {
-            Some(first) if first.name == user.name => Ok(user),
-            Some(first) => Err(fail(format!("its uid {} is also {}'s", user.uid, first.name))),
-            None => Err(fail(format!("its uid {} has no name", user.uid))),
-        }
+        Ok(user)
     }
 
     /// The system user of that name, if there is one.
@@ -165,6 +180,10 @@ impl Tree {
     fn passwd(&self) -> Result<Option<Vec<u8>>> {
         Ok(self.read("/etc/passwd", limits::PASSWD_BYTES)?.map(|content| content.bytes))
     }
+}
+
+fn user_error(account: &Username, what: String) -> Error {
+    Error::new(ErrorKind::PanelData, format!("account {account}: {what}"))
 }
 
 fn database_error(error: std::io::Error) -> Error {
@@ -236,6 +255,9 @@ mod tests {
         let name = |name: &str| Username::new(name).unwrap();
         let alice = tree.account_user(&name("alice")).unwrap();
         assert_eq!((alice.uid, alice.home.as_path()), (1004, Path::new("/home/alice")));
+        assert_eq!(tree.calling_user(&name("alice"), &alice).unwrap(), alice);
+        let twice = User { uid: 1005, ..alice };
+        assert!(tree.calling_user(&name("alice"), &twice).unwrap_err().to_string().contains("the uid 1005"));
         assert_eq!(tree.find_uid(1005).unwrap().unwrap().name, "alice2");
         assert_eq!(tree.find_uid(7).unwrap(), None);
         for (user, want) in [
