@@ -11,6 +11,9 @@ pub const ACCOUNT_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// Largest map from domains to accounts (`/etc/userdomains`, `/etc/virtual/domainowners`), in bytes.
 pub const DOMAIN_MAP_BYTES: u64 = 128 * 1024 * 1024;
 
+/// Longest line of such a map, in bytes; no more of it is in memory at a time.
+pub const DOMAIN_MAP_LINE_BYTES: usize = 64 * 1024;
+
 /// Largest `etc/passwd` below a `[panel] root` other than `/`, in bytes.
 pub const PASSWD_BYTES: u64 = 128 * 1024 * 1024;
 

@@ -1,5 +1,7 @@
 //! The tree in which a panel keeps its data: `/`, or a directory of a test.
 
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -60,13 +62,17 @@ impl Tree {
     /// writable by everybody.
     pub fn read(&self, absolute: impl AsRef<Path>, limit: u64) -> Result<Option<Content>> {
         let path = self.path(absolute);
-        let fail = |what: String| Error::new(ErrorKind::PanelData, format!("{}: {what}", path.display()));
-        match file::read(&path, limit, &self.owners) {
-            Ok(content) if content.mode & 0o002 != 0 => Err(fail("everybody can change this file".into())),
-            Ok(content) => Ok(Some(content)),
-            Err(ReadError::Missing) => Ok(None),
-            Err(error) => Err(fail("the panel's file cannot be read".into()).with_source(error)),
-        }
+        found(&path, file::read(&path, limit, &self.owners), |content| content.mode)
+    }
+
+    /// Opens a file of the panel that is too large to be held in memory; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`Tree::read`]. That the file does not grow beyond the limit while it is read is for the reader to see.
+    pub fn open(&self, absolute: impl AsRef<Path>, limit: u64) -> Result<Option<File>> {
+        let path = self.path(absolute);
+        let opened = found(&path, file::open(&path, limit, &self.owners), |(_, metadata)| metadata.mode())?;
+        Ok(opened.map(|(file, _)| file))
     }
 
     /// Reads a file of one account; `None` if there is none. See [`Tree::read`].
@@ -179,6 +185,21 @@ impl Tree {
     /// A tree other than `/` has its own `etc/passwd`.
     fn passwd(&self) -> Result<Option<Vec<u8>>> {
         Ok(self.read("/etc/passwd", limits::PASSWD_BYTES)?.map(|content| content.bytes))
+    }
+}
+
+/// What was found at a path, if it counts.
+fn found<T>(
+    path: &Path,
+    result: std::result::Result<T, ReadError>,
+    mode: impl FnOnce(&T) -> u32,
+) -> Result<Option<T>> {
+    let fail = |what: &str| Error::new(ErrorKind::PanelData, format!("{}: {what}", path.display()));
+    match result {
+        Ok(content) if mode(&content) & 0o002 != 0 => Err(fail("everybody can change this file")),
+        Ok(content) => Ok(Some(content)),
+        Err(ReadError::Missing) => Ok(None),
+        Err(error) => Err(fail("the panel's file cannot be read").with_source(error)),
     }
 }
 

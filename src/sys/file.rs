@@ -3,7 +3,7 @@
 //! Links are not followed, what is not a regular file is not waited for, what is too large is not read, and the owner is looked at on the
 //! open file, so that nothing can change between the check and the reading.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -59,17 +59,7 @@ impl std::error::Error for ReadError {}
 /// # Errors
 /// See [`ReadError`].
 pub fn read(path: &Path, limit: u64, owners: &[u32]) -> Result<Content, ReadError> {
-    let mut file = open(path)?;
-    let metadata = file.metadata().map_err(ReadError::Io)?;
-    if !metadata.is_file() {
-        return Err(ReadError::NotRegular);
-    }
-    if !owners.contains(&metadata.uid()) {
-        return Err(ReadError::Owner(metadata.uid()));
-    }
-    if metadata.len() > limit {
-        return Err(ReadError::TooLarge(limit));
-    }
+    let (mut file, metadata) = open(path, limit, owners)?;
     let expected = usize::try_from(metadata.len()).unwrap_or(0);
     let mut bytes = Vec::with_capacity(expected + 1);
     // The file may grow while it is read: the bound is on what is read, not on what was said.
@@ -85,7 +75,27 @@ pub fn read(path: &Path, limit: u64, owners: &[u32]) -> Result<Content, ReadErro
     })
 }
 
-fn open(path: &Path) -> Result<File, ReadError> {
+/// Opens a regular file of at most `limit` bytes that belongs to one of `owners`. It may grow while it is read: whoever does not use [`read`] must
+/// count.
+///
+/// # Errors
+/// See [`ReadError`].
+pub fn open(path: &Path, limit: u64, owners: &[u32]) -> Result<(File, Metadata), ReadError> {
+    let file = open_any(path)?;
+    let metadata = file.metadata().map_err(ReadError::Io)?;
+    if !metadata.is_file() {
+        return Err(ReadError::NotRegular);
+    }
+    if !owners.contains(&metadata.uid()) {
+        return Err(ReadError::Owner(metadata.uid()));
+    }
+    if metadata.len() > limit {
+        return Err(ReadError::TooLarge(limit));
+    }
+    Ok((file, metadata))
+}
+
+fn open_any(path: &Path) -> Result<File, ReadError> {
     // O_NONBLOCK: opening a FIFO or a device must not wait for a partner.
     OpenOptions::new()
         .read(true)

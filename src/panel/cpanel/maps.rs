@@ -16,9 +16,9 @@ const USER_DOMAINS: &str = "/etc/userdomains";
 /// [`PanelData`](crate::error::ErrorKind::PanelData) if the file is missing, empty, not text, or has a line for the domain without an account.
 pub(super) fn owners(tree: &Tree, domain: &Domain) -> Result<Vec<Username>> {
     let path = tree.path(USER_DOMAINS);
-    let content = tree.read(USER_DOMAINS, limits::DOMAIN_MAP_BYTES)?;
-    let content = content.ok_or_else(|| data_error(path.display(), "the panel's file is missing"))?;
-    domain_map::owners(&path, &content.bytes, domain)
+    let map = tree.open(USER_DOMAINS, limits::DOMAIN_MAP_BYTES)?;
+    let map = map.ok_or_else(|| data_error(path.display(), "the panel's file is missing"))?;
+    Ok(domain_map::owners(&path, map, &[domain])?.into_iter().flatten().collect())
 }
 
 /// Whether `/etc/demousers` names the account.

@@ -75,10 +75,6 @@ impl DirectAdmin {
         }
         Ok(None)
     }
-
-    fn map_owners(&self, map: &[u8], domain: &Domain) -> Result<Vec<Username>> {
-        domain_map::owners(&self.tree.path(DOMAIN_OWNERS), map, domain)
-    }
 }
 
 impl Panel for DirectAdmin {
@@ -118,15 +114,18 @@ impl Panel for DirectAdmin {
     /// The map names domains and pointers. A subdomain is not in it (unless somebody has it as a domain of their own): it belongs to whoever has
     /// the domain above it, if that account has made it.
     fn owners(&self, domain: &Domain) -> Result<Vec<Username>> {
-        let map = self.tree.clone().with_owner(MAIL_USER)?.read(DOMAIN_OWNERS, limits::DOMAIN_MAP_BYTES)?;
-        let Some(map) = map else {
-            return Err(data_error(self.tree.path(DOMAIN_OWNERS).display(), "the panel's file is missing"));
-        };
-        let mut owners = self.map_owners(&map.bytes, domain)?;
-        for (label, parent) in files::parents(domain) {
-            for owner in self.map_owners(&map.bytes, &parent)? {
-                let list = sites::subdomains(&self.tree, &owner, &parent)?;
-                if list.iter().any(|subdomain| subdomain.label == label) {
+        let path = self.tree.path(DOMAIN_OWNERS);
+        let map = self.tree.clone().with_owner(MAIL_USER)?.open(DOMAIN_OWNERS, limits::DOMAIN_MAP_BYTES)?;
+        let map = map.ok_or_else(|| data_error(path.display(), "the panel's file is missing"))?;
+        let parents: Vec<(&str, Domain)> = files::parents(domain).collect();
+        let names: Vec<&Domain> =
+            std::iter::once(domain).chain(parents.iter().map(|(_, parent)| parent)).collect();
+        let mut found = domain_map::owners(&path, map, &names)?.into_iter();
+        let mut owners = found.next().unwrap_or_default();
+        for ((label, parent), above) in parents.iter().zip(found) {
+            for owner in above {
+                let list = sites::subdomains(&self.tree, &owner, parent)?;
+                if list.iter().any(|subdomain| subdomain.label == *label) {
                     owners.push(owner);
                 }
             }
