@@ -129,6 +129,17 @@ fn faults_of(browser: &Browser, axe: Option<&Path>, language: &str) -> Vec<Strin
     faults
 }
 
+/// Sees the page that is open in every window.
+fn look_at(browser: &Browser, axe: Option<&Path>, page: &str, language: &str) {
+    for (name, look) in LOOKS {
+        browser.look(look);
+        let place = format!("{page}-{name}");
+        browser.screenshot(&picture(&place));
+        examine(browser, axe, &place, language);
+    }
+    browser.look(DESKTOP);
+}
+
 fn examine(browser: &Browser, axe: Option<&Path>, place: &str, language: &str) {
     assert_eq!(faults_of(browser, axe, language), Vec::<String>::new(), "{place}");
 }
@@ -231,23 +242,28 @@ fn a_failure_page_leads_on() {
 }
 
 /// An account with a site of every kind, and words of this language if one is named.
-fn write_account(trial: &Trial, language: Option<&str>) {
-    let (uid, gid) = (trial.user.uid, trial.user.gid);
-    trial.replace("etc/passwd", &format!("alice:x:{uid}:{gid}::/home/alice:/bin/sh\n"));
+fn account(language: Option<&str>, subdomain: &str) -> String {
     let locale = language.map(|language| format!("locale = {language}\n")).unwrap_or_default();
     let site = |name: &str, kind: &str, more: &str| {
         format!("[site {name}]\nkind = {kind}\ndocument_root = /home/alice/{name}\n{more}")
     };
-    let account = [
+    [
         format!("[account]\nplan = Business\n{locale}"),
         site("flower-shop.example", "main", ""),
         site("bücher.example", "addon", ""),
-        site(LONG_NAME, "sub", ""),
+        site(subdomain, "sub", ""),
         site("workshop.example", "addon", "suspended = yes\n"),
         "[site flowershop.example]\nkind = alias\nof = flower-shop.example\n".into(),
         "[site blumen-für-alle.example]\nkind = alias\nof = flower-shop.example\n".into(),
-    ];
-    trial.replace("etc/panelgate/accounts.d/alice.ini", &account.concat());
+    ]
+    .concat()
+}
+
+/// Makes it the account of the tests' user.
+fn write_account(trial: &Trial, account: &str) {
+    let (uid, gid) = (trial.user.uid, trial.user.gid);
+    trial.replace("etc/passwd", &format!("alice:x:{uid}:{gid}::/home/alice:/bin/sh\n"));
+    trial.replace("etc/panelgate/accounts.d/alice.ini", account);
 }
 
 #[test]
@@ -256,42 +272,54 @@ fn the_pages_fit_every_window_in_both_directions() {
     let panel = Panel::start(Trial::start(PanelKind::Ini, Sites::One));
     let browser = Browser::start("en");
     // The account's language, the browser's, and what comes of it.
-    for (account, asked, language) in [(Some("en"), "en", "en"), (None, "ar,en;q=0.5", "ar")] {
-        write_account(&panel.trial, account);
+    for (own, asked, language) in [(Some("en"), "en", "en"), (None, "ar,en;q=0.5", "ar")] {
+        write_account(&panel.trial, &account(own, LONG_NAME));
         browser.language(asked);
-        for (name, look) in LOOKS {
-            browser.look(look);
-            panel.break_builder();
-            for (page, query) in [("chooser", ""), ("failure", "?site=flower-shop.example")] {
-                browser.open(&panel.program(query));
-                let place = format!("{page}-{language}-{name}");
-                browser.screenshot(&picture(&place));
-                examine(&browser, axe.as_deref(), &place, language);
-            }
+        panel.break_builder();
+        for (page, query) in [("chooser", ""), ("failure", "?site=flower-shop.example")] {
+            browser.open(&panel.program(query));
+            look_at(&browser, axe.as_deref(), &format!("{page}-{language}"), language);
         }
     }
     assert_eq!(browser.text("h1").is_ascii(), false, "Arabic words");
 }
 
 #[test]
-fn long_words_of_all_languages_fit_a_telephone() {
+fn long_words_of_all_languages_fit() {
     let panel = Panel::start(Trial::start(PanelKind::Ini, Sites::One));
     let browser = Browser::start("en");
     for language in ["de", "fr", "es", "lt"] {
-        write_account(&panel.trial, Some(language));
+        write_account(&panel.trial, &account(Some(language), LONG_NAME));
         browser.language(language);
         panel.break_builder();
         for (page, query) in [("chooser", ""), ("failure", "?site=flower-shop.example")] {
-            for look in [PHONE, LOOKS[4].1] {
+            browser.open(&panel.program(query));
+            for (name, look) in [LOOKS[2], LOOKS[4]] {
                 browser.look(look);
-                browser.open(&panel.program(query));
-                let place = format!("{page}-{language}-{}", look.width);
+                let place = format!("{page}-{language}-{name}");
                 browser.screenshot(&picture(&place));
                 examine(&browser, None, &place, language);
-                if query.is_empty() { continue } else { panel.break_builder() }
             }
         }
     }
+}
+
+#[test]
+fn the_readme_shows_the_chooser() {
+    let panel = Panel::start(Trial::start(PanelKind::Ini, Sites::One));
+    write_account(&panel.trial, &account(Some("en"), "blog.flower-shop.example"));
+    let browser = Browser::start("en");
+    browser.look(Look { width: 1200, height: 800, dark: false });
+    browser.open(&panel.program(""));
+    browser.screenshot(&picture("readme"));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/chooser.png");
+    if std::env::var_os("UPDATE_PICTURE").is_some() {
+        std::fs::copy(picture("readme"), &file).unwrap();
+    }
+    // Browsers draw letters in their own ways; size and kind are the same everywhere.
+    let (shown, drawn) = (std::fs::read(&file).unwrap(), std::fs::read(picture("readme")).unwrap());
+    assert_eq!(shown[..24], drawn[..24], "a picture of 1200 x 800");
+    assert!(shown.len() < 150_000, "a page of text loads with it");
 }
 
 /// A skin that puts what the program writes into a page of its own, as DirectAdmin does.
@@ -307,19 +335,23 @@ const SKIN: &str = "#!/bin/sh\n\
 fn a_fragment_works_inside_the_page_of_a_panel() {
     let axe = axe("a_fragment_works_inside_the_page_of_a_panel");
     let trial = Trial::start(PanelKind::Ini, Sites::One);
-    write_account(&trial, Some("en"));
+    write_account(&trial, &account(Some("en"), LONG_NAME));
     trial.program("index.html");
     let skin = trial.program("skin.cgi");
     std::fs::write(&skin, SKIN).unwrap();
     let apache = Apache::start(&trial.user, &[("/skin", &skin)], &[]);
     let panel = Panel { trial, apache };
     let browser = Browser::start("en");
-    for (name, look) in LOOKS {
-        browser.look(look);
-        browser.open(&panel.apache.url("/skin"));
-        browser.screenshot(&picture(&format!("fragment-{name}")));
-        examine(&browser, axe.as_deref(), &format!("fragment-{name}"), "en");
-    }
+    browser.open(&panel.apache.url("/skin"));
+    look_at(&browser, axe.as_deref(), "fragment", "en");
+    // The fragment goes by the page that it stands in, whatever the system prefers.
+    browser.look(LOOKS[3].1);
+    let colour = "return getComputedStyle(document.querySelector('.pg')).backgroundColor";
+    assert_eq!(browser.script(colour), "rgb(244, 246, 248)", "a light page");
+    browser.script("document.documentElement.style.colorScheme = 'dark'");
+    assert_eq!(browser.script(colour), "rgb(16, 20, 25)", "a dark page");
+    browser.screenshot(&picture("fragment-in-a-dark-page"));
+    examine(&browser, axe.as_deref(), "fragment-in-a-dark-page", "en");
     browser.click(&button_of(ASCII_IDN));
     panel.arrives_at(&browser, ASCII_IDN, 1);
     assert_eq!(
@@ -372,13 +404,7 @@ impl Drop for Demo {
 fn the_demo_works_in_a_browser() {
     let axe = axe("the_demo_works_in_a_browser");
     let look_at = |browser: &Browser, page: &str, language: &str| {
-        for (name, look) in LOOKS {
-            browser.look(look);
-            let place = format!("demo-{page}-{name}");
-            browser.screenshot(&picture(&place));
-            examine(browser, axe.as_deref(), &place, language);
-        }
-        browser.look(DESKTOP);
+        look_at(browser, axe.as_deref(), &format!("demo-{page}"), language);
     };
     let demo = Demo::start();
     let browser = Browser::start("en");

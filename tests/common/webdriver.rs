@@ -85,8 +85,12 @@ impl Browser {
     pub fn look(&self, look: Look) {
         self.window(look.width, look.height);
         let scheme = if look.dark { "dark" } else { "light" };
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.cdp("Emulation.setEmulatedMedia", features);
+        // A colour on its way to another one would be seen half-way.
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.cdp("Emulation.setEmulatedMedia", json!({ "features": features }));
     }
 
     fn window(&self, width: u32, height: u32) {
