@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::sys::file::{self, Content, ReadError};
 use crate::sys::{identity, users};
-use crate::types::{Username, quote_bytes};
+use crate::types::{Username, quote, quote_bytes};
 
 use crate::sys::users::User;
 
@@ -131,10 +131,30 @@ impl Tree {
                 quote_bytes(user.home.as_os_str().as_encoded_bytes())
             )));
         }
-        match self.find_uid(user.uid)? {
-            Some(first) if first.name == user.name => Ok(user),
-            Some(first) => Err(fail(format!("its uid {} is also {}'s", user.uid, first.name))),
-            None => Err(fail(format!("its uid {} has no name", user.uid))),
+        self.check_only_name(&user)?;
+        Ok(user)
+    }
+
+    /// Makes sure that a uid has one name: the kernel says nothing but the uid, which would be the one as well as the other.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PanelData`] if it has another one. In a database that is not the file `/etc/passwd` only the first name of a uid can be seen.
+    pub fn check_only_name(&self, user: &User) -> Result<()> {
+        let fail =
+            |what: String| Error::new(ErrorKind::PanelData, format!("user {}: {what}", quote(&user.name)));
+        let also = |other: &str| Err(fail(format!("its uid {} is also that of {}", user.uid, quote(other))));
+        if self.root == Path::new("/") {
+            match self.find_uid(user.uid)? {
+                Some(first) if first.name == user.name => {}
+                Some(first) => return also(&first.name),
+                None => return Err(fail(format!("its uid {} has no name", user.uid))),
+            }
+        }
+        let needle = format!(":{}:", user.uid);
+        let is_other = |other: &User| other.uid == user.uid && other.name != user.name;
+        match self.passwd()?.and_then(|passwd| find_line(&passwd, is_other, needle.as_bytes())) {
+            Some(other) => also(&other.name),
+            None => Ok(()),
         }
     }
 
@@ -161,7 +181,7 @@ impl Tree {
         Ok(self.passwd()?.and_then(|passwd| find_line(&passwd, |user| user.uid == uid, needle.as_bytes())))
     }
 
-    /// A tree other than `/` has its own `etc/passwd`.
+    /// The file of users. A tree other than `/` has its own, and no other database.
     fn passwd(&self) -> Result<Option<Vec<u8>>> {
         Ok(self.read("/etc/passwd", limits::PASSWD_BYTES)?.map(|content| content.bytes))
     }
@@ -234,12 +254,13 @@ mod tests {
              twin:x:1004:1::/home/twin:/bin/sh\nzero:x:0:1::/:/bin/sh\nslash:x:7000:1:://:/bin/sh",
         );
         let name = |name: &str| Username::new(name).unwrap();
-        let alice = tree.account_user(&name("alice")).unwrap();
-        assert_eq!((alice.uid, alice.home.as_path()), (1004, Path::new("/home/alice")));
-        assert_eq!(tree.find_uid(1005).unwrap().unwrap().name, "alice2");
+        let alice = tree.account_user(&name("alice2")).unwrap();
+        assert_eq!((alice.uid, alice.home.as_path()), (1005, Path::new("/home/alice2")));
+        assert_eq!(tree.find_uid(1004).unwrap().unwrap().name, "alice");
         assert_eq!(tree.find_uid(7).unwrap(), None);
         for (user, want) in [
-            ("twin", "is also alice's"),
+            ("twin", "is also that of \"alice\""),
+            ("alice", "is also that of \"twin\""),
             ("zero", "uid is 0"),
             ("carol", "no system user"),
             ("slash", "bounds nothing"),
