@@ -337,6 +337,30 @@ mod tests {
         }
 
         #[test]
+        fn what_is_accepted_is_what_the_lines_say(
+            lines in proptest::collection::vec(
+                ("(\\[[ -~\u{85}\u{a0}\u{2028}]{0,8}\\]|[a-z.\u{b}\u{c}\r \u{a0}é;#:]{0,6}=[ -~é\r\t\u{b}\u{c}\u{1c}\u{85}\u{a0}\u{2028}\u{feff}]{0,12}|[;#].{0,5}|)", "(\n|\r\n)"),
+                0..10,
+            )
+        ) {
+            let mut text = String::from("[first]\n");
+            for (line, end) in &lines { text.push_str(line); text.push_str(end); }
+            if let Ok(file) = parse(text.as_bytes()) {
+                let mut section = String::new();
+                for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with([';', '#'])) {
+                    match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                        Some(name) => section = name.trim().to_owned(),
+                        None => {
+                            let (key, value) = line.split_once('=').unwrap();
+                            let read = file.section(&section).text(key.trim()).unwrap_or("").to_owned();
+                            prop_assert_eq!(read, value.trim(), "{} in {:?}", key, text);
+                        }
+                    }
+                }
+            }
+        }
+
+        #[test]
         fn every_accepted_value_is_what_stands_behind_the_first_equals(
             keys in proptest::collection::btree_map("[a-zA-Z_.:-]{1,8}", "[ -~]{0,30}", 0..8)
         ) {
