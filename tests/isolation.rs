@@ -691,3 +691,189 @@ fn on_plesk_nobody_gets_a_session_for_a_site_of_another_account() {
 fn on_custom_hosting_nobody_gets_a_session_for_a_site_of_another_account() {
     walk(Ini);
 }
+
+/// Whatever names somebody else in a request is no identity: the page runs as the account, and that is who it serves.
+#[test]
+fn no_variable_makes_the_page_act_for_another_account() {
+    let home = format!("/home/{NAME_OF_B}");
+    let cookie = format!("cpsession={NAME_OF_B}%3aXYZ");
+    let mut as_b = vec![("HOME", home.as_str()), ("HTTP_COOKIE", &cookie)];
+    as_b.extend(
+        ["REMOTE_USER", "USER", "LOGNAME", "REMOTE_IDENT", "HTTP_X_FORWARDED_USER"]
+            .map(|name| (name, NAME_OF_B)),
+    );
+    as_b.extend([("SESSION_SELECTED_DOMAIN", SITE_OF_B), ("REQUEST_URI", "/~pgtestb/?site=bob.example")]);
+    let directadmin = [("SESSION_ID", "a"), ("SESSION_KEY", "b"), ("DA_VERSION", "1.7")];
+    for panel in [CPanel, DirectAdmin, Ini] {
+        let stage = Stage::new(panel, Caller::Account, &[]);
+        let program = stage.trial.dir.path().join("bin/panelgate.cgi");
+        let run = |more: &[(&str, &str)]| {
+            let variables = [&[("REQUEST_METHOD", "GET")], as_b.as_slice(), more].concat();
+            stage.trial.run(&program, &[], &variables, b"")
+        };
+        let Wanted::Refused(not_yours) = foreign(panel, Caller::Account) else { unreachable!() };
+        let site = ("QUERY_STRING", "site=bob.example");
+        assert_eq!(page_end(&run(&[site])), Some(not_yours), "{panel:?}");
+        assert_eq!(page_end(&run(&[&directadmin[..], &[site]].concat())), Some(not_yours), "{panel:?}");
+        // DirectAdmin's own variable, with and without what marks an administrator who looks at a customer's page.
+        for name in
+            [NAME_OF_B, &format!("{}|{NAME_OF_B}", stage.trial.account), &format!("admin|{NAME_OF_B}")]
+        {
+            let output = run(&[&directadmin[..], &[("USERNAME", name), site]].concat());
+            assert_eq!(page_end(&output), Some(ErrorKind::Forbidden), "{panel:?} {name}");
+        }
+        // Outside DirectAdmin it means nothing.
+        assert_eq!(page_end(&run(&[("USERNAME", NAME_OF_B), site])), Some(not_yours), "{panel:?}");
+        let chooser = text(&run(&[]).stdout);
+        assert!(chooser.contains(SITE_MAIN) && !chooser.contains(SITE_OF_B), "{panel:?}: {chooser}");
+        assert_eq!(stage.trial.sessions(), 0, "{panel:?}");
+    }
+}
+
+/// A form is good for the site, the session and the user that it was made for.
+#[test]
+fn a_token_opens_the_site_that_it_was_made_for_and_no_other() {
+    for panel in [CPanel, DirectAdmin, Plesk, Ini] {
+        let caller = if panel == Plesk { Caller::PanelUser } else { Caller::Account };
+        let stage = Stage::new(panel, caller, &[]);
+        let program = stage.trial.dir.path().join("bin/panelgate.cgi");
+        let run = |method: &str, cookie: &str, account: Option<&str>, body: &str| {
+            let length = body.len().to_string();
+            let mut variables = vec![
+                ("REQUEST_METHOD", method),
+                ("HTTP_COOKIE", cookie),
+                ("CONTENT_LENGTH", &length),
+                ("CONTENT_TYPE", "application/x-www-form-urlencoded"),
+            ];
+            variables.extend(account.map(|name| ("PANELGATE_ACCOUNT", name)));
+            stage.trial.run(&program, &[], &variables, body.as_bytes())
+        };
+        let own = stage.name(Named::Own);
+        let page = text(&run("GET", "s=1", own, "").stdout);
+        let token = |site: &str| {
+            let form =
+                page.split("<form").find(|form| form.contains(&format!("value=\"{site}\""))).expect("a form");
+            form.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+        };
+        let post = |cookie: &str, account: Option<&str>, site: &str, token: &str| {
+            page_end(&run("POST", cookie, account, &format!("site={site}&token={token}")))
+        };
+        let Wanted::Refused(not_yours) = foreign(panel, caller) else { unreachable!() };
+        let rejected = Some(ErrorKind::TokenRejected);
+        let (main, sub) = (token(SITE_MAIN), token(SITE_SUB));
+        assert_eq!(post("s=1", own, SITE_OF_B, &main), Some(not_yours), "{panel:?}: a site of B");
+        assert_eq!(post("s=1", own, SITE_SUB, &main), rejected, "{panel:?}: another site");
+        assert_eq!(post("s=2", own, SITE_MAIN, &main), rejected, "{panel:?}: another session");
+        assert_eq!(post("", own, SITE_MAIN, &main), rejected, "{panel:?}: no session");
+        assert_eq!(post("s=1", own, SITE_ALIAS, &main), rejected, "{panel:?}: an alias");
+        if caller == Caller::PanelUser {
+            assert_eq!(post("s=1", Some(NAME_OF_B), SITE_MAIN, &main), Some(not_yours), "another account");
+            assert_eq!(post("s=1", Some(NAME_OF_B), SITE_OF_B, &main), rejected, "another account and site");
+        }
+        assert_eq!(stage.trial.sessions(), 0, "{panel:?}");
+        assert_eq!(post("s=1", own, SITE_SUB, &sub), None, "{panel:?}: its own");
+        assert_eq!(stage.trial.sessions(), 1, "{panel:?}");
+    }
+}
+
+/// The visitor is not told that a site is somebody else's: the pages are the same but for the reference number.
+#[test]
+fn a_site_of_another_account_looks_like_one_that_is_not_there() {
+    for panel in [CPanel, DirectAdmin, Ini] {
+        let stage = Stage::new(panel, Caller::Account, &[]);
+        let program = stage.trial.dir.path().join("bin/panelgate.cgi");
+        let page = |query: &str| {
+            let variables = [("REQUEST_METHOD", "GET"), ("QUERY_STRING", query)];
+            let page = text(&stage.trial.run(&program, &[], &variables, b"").stdout);
+            let (before, after) = page.split_once("<dd><bdi dir=\"ltr\">").expect("a reference number");
+            format!("{before}{}", &after[9..])
+        };
+        assert_eq!(page("site=bob.example"), page("site=none.example"), "{panel:?}");
+    }
+}
+
+/// Custom hosting has no map of all sites, and a click does not read the files of all accounts. Whoever asks by the site is told.
+#[test]
+fn on_custom_hosting_a_site_claimed_twice_is_found_by_its_name_and_by_the_doctor() {
+    for caller in Caller::all() {
+        let stage = Stage::new(Ini, caller, &[]);
+        let claim = format!("[site {SITE_MAIN}]\nkind = addon\ndocument_root = /home/{NAME_OF_B}/other\n");
+        stage.edit(&stage.account_file(NAME_OF_B), |text| format!("{text}{claim}"));
+        let mut faults =
+            stage.expect("a site that B claims too, by the account", Named::Own, SITE_MAIN, None);
+        if caller == Caller::Root {
+            let conflict = Some(ErrorKind::SiteConflict);
+            faults.extend(stage.expect(
+                "a site that B claims too, by its name",
+                Named::Nobody,
+                SITE_MAIN,
+                conflict,
+            ));
+        }
+        assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+        let found = doctor(&stage);
+        assert!(found.contains(&format!("{SITE_MAIN} is claimed by")), "{found}");
+    }
+    let stage = Stage::new(
+        Ini,
+        Caller::PanelUser,
+        &[TreeSite::new(common::domain("www.bob.example"), SiteKind::Addon, "x")],
+    );
+    stage.settle();
+    let found = doctor(&stage);
+    assert!(
+        found.contains(
+            "www.bob.example of pgtesta is for the builder the same website as bob.example of pgtestb"
+        ),
+        "{found}"
+    );
+}
+
+fn doctor(stage: &Stage) -> String {
+    let config = stage.trial.config();
+    let words = [
+        programs().cli.to_str().unwrap(),
+        "--config",
+        config.to_str().unwrap(),
+        "doctor",
+        "--deep",
+        "--json",
+    ];
+    text(&programs::output(&mut programs::run(words, stage.user())).stdout)
+}
+
+/// What the builder gets to publish with goes with the account, not with its name or its site.
+#[test]
+fn an_account_made_anew_gets_other_credentials() {
+    for panel in [CPanel, DirectAdmin, Plesk, Ini] {
+        let stage = Stage::new(panel, Caller::PanelUser, &[]);
+        let mut seen = Vec::new();
+        let changes: [&dyn Fn(); 4] = [
+            &|| {},
+            &|| {},
+            &|| match panel {
+                CPanel => stage.set("STARTDATE", "1800000000"),
+                DirectAdmin => stage.set("date_created", "Wed Sep 09 05:31:00 2026"),
+                Plesk => stage.set_column(SITE_MAIN, 8, "another-guid"),
+                Ini => stage.set("created", "another day"),
+            },
+            &|| {
+                let old = format!(":x:{}:", uid_of_a(&stage));
+                stage.edit("etc/passwd", |text| text.replace(&old, ":x:45678:"));
+            },
+        ];
+        for change in changes {
+            change();
+            stage.settle();
+            assert_eq!(stage.page(stage.name(Named::Own), SITE_MAIN), Some(None), "{panel:?}");
+            let body = stage.trial.builder.requests().pop().unwrap().body;
+            seen.push(["apiUrl", "username", "password"].map(|key| body[key].as_str().unwrap().to_owned()));
+        }
+        assert_eq!(seen[0], seen[1], "{panel:?}: the same account");
+        for (earlier, later) in [(0, 2), (0, 3), (2, 3)] {
+            for (one, other) in seen[earlier].iter().zip(&seen[later]) {
+                assert_ne!(one, other, "{panel:?}: {earlier} and {later}");
+            }
+        }
+    }
+}
