@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use ::ini::configparser::ini::{Ini, IniDefault};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::quote;
+use crate::types::{printable, quote};
 
 /// A parsed file. Keys are looked up through [`Section`].
 pub struct IniFile {
@@ -122,7 +122,7 @@ fn scan(path: &Path, text: &str, kind: ErrorKind) -> Result<Places> {
                 path,
                 number,
                 kind,
-                format!("key {} stands twice in [{section}]", quote(&key)),
+                format!("key {} stands twice in [{}]", quote(&key), printable(section)),
             ));
         }
     }
@@ -235,6 +235,8 @@ impl Section<'_> {
 
     /// An error at the line of a key, or of the section if the key is absent.
     pub fn error(&self, key: &str, what: impl std::fmt::Display) -> Error {
+        // In some sections the administrator names the keys.
+        let what = format!("[{}] {}: {what}", printable(&self.name), printable(key));
         let line = self
             .file
             .values
@@ -242,11 +244,8 @@ impl Section<'_> {
             .map(|(_, line)| *line)
             .or_else(|| self.file.sections.get(&self.name).copied());
         match line {
-            Some(line) => self.file.error(line, format!("[{}] {key}: {what}", self.name)),
-            None => Error::new(
-                self.file.kind,
-                format!("{}: [{}] {key}: {what}", self.file.path.display(), self.name),
-            ),
+            Some(line) => self.file.error(line, what),
+            None => Error::new(self.file.kind, format!("{}: {what}", self.file.path.display())),
         }
     }
 
@@ -308,6 +307,7 @@ mod tests {
             (b"x=1\n", "t.ini:1: there is a key before the first [section]"),
             (b"[a]\n\nnonsense\n", "t.ini:3: this is neither [section] nor key = value"),
             (b"[a]\n[x]=1\n", "t.ini:2: a section is written [name]"),
+            (b"[\x1b]\n\x1b=1\n\x1b=2\n", "t.ini:3: key \"\\u{1b}\" stands twice in [\\u{1b}]"),
             (b"[a]\n = 1\n", "t.ini:2: the key is missing before \"=\""),
             (b"[a]\nx=\xff\n", "t.ini:2: it is not UTF-8 text"),
             (b"[a]\nx=\0\n", "t.ini:2: there is a NUL byte"),

@@ -125,11 +125,13 @@ impl Tree {
             return Err(fail("its uid is 0".into()));
         }
         // Every path is below "/": such a home would bound nothing.
+        let home = user.home.as_os_str().as_encoded_bytes();
         if !user.home.is_absolute() || user.home.components().count() < 2 {
-            return Err(fail(format!(
-                "its home directory {} bounds nothing",
-                quote_bytes(user.home.as_os_str().as_encoded_bytes())
-            )));
+            return Err(fail(format!("its home directory {} bounds nothing", quote_bytes(home))));
+        }
+        // It stands in errors and goes to the builder.
+        if home.iter().any(u8::is_ascii_control) {
+            return Err(fail(format!("its home directory {} has control characters", quote_bytes(home))));
         }
         self.check_only_name(&user)?;
         Ok(user)
@@ -238,6 +240,7 @@ pub(super) fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn tree(passwd: &str) -> (tempfile::TempDir, Tree) {
         let dir = tempfile::tempdir().unwrap();
@@ -251,7 +254,7 @@ mod tests {
     fn users_of_a_tree() {
         let (_dir, tree) = tree(
             "root:x:0:0::/root:/bin/sh\nbad line\nalice2:x:1005:1004::/home/alice2:/bin/sh\nalice:x:1004:1005::/home/alice:/bin/sh\n\
-             twin:x:1004:1::/home/twin:/bin/sh\nzero:x:0:1::/:/bin/sh\nslash:x:7000:1:://:/bin/sh",
+             twin:x:1004:1::/home/twin:/bin/sh\nzero:x:0:1::/:/bin/sh\nslash:x:7000:1:://:/bin/sh\nodd:x:7001:1::/home/\x1b[2J:/bin/sh",
         );
         let name = |name: &str| Username::new(name).unwrap();
         let alice = tree.account_user(&name("alice2")).unwrap();
@@ -264,6 +267,7 @@ mod tests {
             ("zero", "uid is 0"),
             ("carol", "no system user"),
             ("slash", "bounds nothing"),
+            ("odd", "has control characters"),
         ] {
             assert!(tree.account_user(&name(user)).unwrap_err().to_string().contains(want), "{user}");
         }
@@ -290,5 +294,20 @@ mod tests {
                 .to_string()
                 .ends_with("etc/none: the panel's file is missing")
         );
+    }
+
+    proptest! {
+        #[test]
+        fn odd_lines_neither_panic_nor_hide_a_user(
+            before in proptest::collection::vec(any::<u8>(), 0..80),
+            after in "[a-z:0-9\n]{0,60}",
+        ) {
+            let line = b"alice:x:1004:1004::/home/alice:/bin/sh\n";
+            let passwd = [before.as_slice(), b"\n", line, after.as_bytes()].concat();
+            let find = |wanted: &dyn Fn(&User) -> bool, needle: &[u8]| find_line(&passwd, wanted, needle);
+            prop_assert!(find(&|user| user.name == "alice", b"alice").is_some());
+            prop_assert!(find(&|user| user.uid == 1004, b":1004:").is_some());
+            let _ = find(&|_| false, b":");
+        }
     }
 }
