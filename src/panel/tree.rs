@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::sys::file::{self, Content, ReadError};
 use crate::sys::{identity, users};
-use crate::types::{Username, quote_bytes};
+use crate::types::{Username, quote, quote_bytes};
 
 use crate::sys::users::User;
 
@@ -125,16 +125,38 @@ impl Tree {
             return Err(fail("its uid is 0".into()));
         }
         // Every path is below "/": such a home would bound nothing.
+        let home = user.home.as_os_str().as_encoded_bytes();
         if !user.home.is_absolute() || user.home.components().count() < 2 {
-            return Err(fail(format!(
-                "its home directory {} bounds nothing",
-                quote_bytes(user.home.as_os_str().as_encoded_bytes())
-            )));
+            return Err(fail(format!("its home directory {} bounds nothing", quote_bytes(home))));
         }
-        match self.find_uid(user.uid)? {
-            Some(first) if first.name == user.name => Ok(user),
-            Some(first) => Err(fail(format!("its uid {} is also {}'s", user.uid, first.name))),
-            None => Err(fail(format!("its uid {} has no name", user.uid))),
+        // It stands in errors and goes to the builder.
+        if home.iter().any(u8::is_ascii_control) {
+            return Err(fail(format!("its home directory {} has control characters", quote_bytes(home))));
+        }
+        self.check_only_name(&user)?;
+        Ok(user)
+    }
+
+    /// Makes sure that a uid has one name: the kernel says nothing but the uid, which would be the one as well as the other.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PanelData`] if it has another one. In a database that is not the file `/etc/passwd` only the first name of a uid can be seen.
+    pub fn check_only_name(&self, user: &User) -> Result<()> {
+        let fail =
+            |what: String| Error::new(ErrorKind::PanelData, format!("user {}: {what}", quote(&user.name)));
+        let also = |other: &str| Err(fail(format!("its uid {} is also that of {}", user.uid, quote(other))));
+        if self.root == Path::new("/") {
+            match self.find_uid(user.uid)? {
+                Some(first) if first.name == user.name => {}
+                Some(first) => return also(&first.name),
+                None => return Err(fail(format!("its uid {} has no name", user.uid))),
+            }
+        }
+        let needle = format!(":{}:", user.uid);
+        let is_other = |other: &User| other.uid == user.uid && other.name != user.name;
+        match self.passwd()?.and_then(|passwd| find_line(&passwd, is_other, needle.as_bytes())) {
+            Some(other) => also(&other.name),
+            None => Ok(()),
         }
     }
 
@@ -161,7 +183,7 @@ impl Tree {
         Ok(self.passwd()?.and_then(|passwd| find_line(&passwd, |user| user.uid == uid, needle.as_bytes())))
     }
 
-    /// A tree other than `/` has its own `etc/passwd`.
+    /// The file of users. A tree other than `/` has its own, and no other database.
     fn passwd(&self) -> Result<Option<Vec<u8>>> {
         Ok(self.read("/etc/passwd", limits::PASSWD_BYTES)?.map(|content| content.bytes))
     }
@@ -218,6 +240,7 @@ pub(super) fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn tree(passwd: &str) -> (tempfile::TempDir, Tree) {
         let dir = tempfile::tempdir().unwrap();
@@ -231,18 +254,20 @@ mod tests {
     fn users_of_a_tree() {
         let (_dir, tree) = tree(
             "root:x:0:0::/root:/bin/sh\nbad line\nalice2:x:1005:1004::/home/alice2:/bin/sh\nalice:x:1004:1005::/home/alice:/bin/sh\n\
-             twin:x:1004:1::/home/twin:/bin/sh\nzero:x:0:1::/:/bin/sh\nslash:x:7000:1:://:/bin/sh",
+             twin:x:1004:1::/home/twin:/bin/sh\nzero:x:0:1::/:/bin/sh\nslash:x:7000:1:://:/bin/sh\nodd:x:7001:1::/home/\x1b[2J:/bin/sh",
         );
         let name = |name: &str| Username::new(name).unwrap();
-        let alice = tree.account_user(&name("alice")).unwrap();
-        assert_eq!((alice.uid, alice.home.as_path()), (1004, Path::new("/home/alice")));
-        assert_eq!(tree.find_uid(1005).unwrap().unwrap().name, "alice2");
+        let alice = tree.account_user(&name("alice2")).unwrap();
+        assert_eq!((alice.uid, alice.home.as_path()), (1005, Path::new("/home/alice2")));
+        assert_eq!(tree.find_uid(1004).unwrap().unwrap().name, "alice");
         assert_eq!(tree.find_uid(7).unwrap(), None);
         for (user, want) in [
-            ("twin", "is also alice's"),
+            ("twin", "is also that of \"alice\""),
+            ("alice", "is also that of \"twin\""),
             ("zero", "uid is 0"),
             ("carol", "no system user"),
             ("slash", "bounds nothing"),
+            ("odd", "has control characters"),
         ] {
             assert!(tree.account_user(&name(user)).unwrap_err().to_string().contains(want), "{user}");
         }
@@ -269,5 +294,20 @@ mod tests {
                 .to_string()
                 .ends_with("etc/none: the panel's file is missing")
         );
+    }
+
+    proptest! {
+        #[test]
+        fn odd_lines_neither_panic_nor_hide_a_user(
+            before in proptest::collection::vec(any::<u8>(), 0..80),
+            after in "[a-z:0-9\n]{0,60}",
+        ) {
+            let line = b"alice:x:1004:1004::/home/alice:/bin/sh\n";
+            let passwd = [before.as_slice(), b"\n", line, after.as_bytes()].concat();
+            let find = |wanted: &dyn Fn(&User) -> bool, needle: &[u8]| find_line(&passwd, wanted, needle);
+            prop_assert!(find(&|user| user.name == "alice", b"alice").is_some());
+            prop_assert!(find(&|user| user.uid == 1004, b":1004:").is_some());
+            let _ = find(&|_| false, b":");
+        }
     }
 }
