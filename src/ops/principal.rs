@@ -27,7 +27,7 @@ pub fn principal_of_uid(uid: u32, config: &Config, panel: &dyn Panel) -> Result<
         return Ok(Principal::Stranger { uid });
     }
     // Refuses a uid that has two names: it does not say which of them is calling.
-    let user = panel.tree().account_user(&name)?;
+    let user = panel.tree().calling_user(&name, &user)?;
     Ok(Principal::Account { uid: user.uid, name })
 }
 

@@ -117,23 +117,48 @@ impl Tree {
     /// # Errors
     /// [`ErrorKind::PanelData`] if there is none, if it is root, or if another name has the same uid: then the uid says nothing about who it is.
     pub fn account_user(&self, name: &Username) -> Result<User> {
-        let fail = |what: String| Error::new(ErrorKind::PanelData, format!("account {name}: {what}"));
+        let user = self.user_of_account(name)?;
+        self.check_only_name(&user)?;
+        Ok(user)
+    }
+
+    /// The system user of the account that `caller` is, which [`Tree::find_uid`] found. The user database, which may be slow, is asked once.
+    ///
+    /// # Errors
+    /// As [`Tree::account_user`].
+    pub fn calling_user(&self, name: &Username, caller: &User) -> Result<User> {
+        let user = self.user_of_account(name)?;
+        if (user.uid, &user.name) != (caller.uid, &caller.name) {
+            let text = format!("the uid {} is {}'s, not the account's", caller.uid, quote(&caller.name));
+            return Err(account_error(name, text));
+        }
+        self.check_file(&user)?;
+        Ok(user)
+    }
+
+    /// The system user that has the account's name, if it can be an account's at all.
+    fn user_of_account(&self, name: &Username) -> Result<User> {
         let user = self
             .find_user(name.as_str())?
-            .ok_or_else(|| fail("there is no system user of that name".into()))?;
+            .ok_or_else(|| account_error(name, "there is no system user of that name".into()))?;
         if user.uid == 0 {
-            return Err(fail("its uid is 0".into()));
+            return Err(account_error(name, "its uid is 0".into()));
         }
         // Every path is below "/": such a home would bound nothing.
         let home = user.home.as_os_str().as_encoded_bytes();
         if !user.home.is_absolute() || user.home.components().count() < 2 {
-            return Err(fail(format!("its home directory {} bounds nothing", quote_bytes(home))));
+            return Err(user_error(
+                name.as_str(),
+                format!("its home directory {} bounds nothing", quote_bytes(home)),
+            ));
         }
         // It stands in errors and goes to the builder.
         if home.iter().any(u8::is_ascii_control) {
-            return Err(fail(format!("its home directory {} has control characters", quote_bytes(home))));
+            return Err(user_error(
+                name.as_str(),
+                format!("its home directory {} has control characters", quote_bytes(home)),
+            ));
         }
-        self.check_only_name(&user)?;
         Ok(user)
     }
 
@@ -142,20 +167,22 @@ impl Tree {
     /// # Errors
     /// [`ErrorKind::PanelData`] if it has another one. In a database that is not the file `/etc/passwd` only the first name of a uid can be seen.
     pub fn check_only_name(&self, user: &User) -> Result<()> {
-        let fail =
-            |what: String| Error::new(ErrorKind::PanelData, format!("user {}: {what}", quote(&user.name)));
-        let also = |other: &str| Err(fail(format!("its uid {} is also that of {}", user.uid, quote(other))));
         if self.root == Path::new("/") {
             match self.find_uid(user.uid)? {
                 Some(first) if first.name == user.name => {}
-                Some(first) => return also(&first.name),
-                None => return Err(fail(format!("its uid {} has no name", user.uid))),
+                Some(first) => return Err(two_names(user, &first.name)),
+                None => return Err(user_error(&user.name, format!("its uid {} has no name", user.uid))),
             }
         }
+        self.check_file(user)
+    }
+
+    /// Looks for another name of a user's uid in the file, where all can be seen.
+    fn check_file(&self, user: &User) -> Result<()> {
         let needle = format!(":{}:", user.uid);
         let is_other = |other: &User| other.uid == user.uid && other.name != user.name;
         match self.passwd()?.and_then(|passwd| find_line(&passwd, is_other, needle.as_bytes())) {
-            Some(other) => also(&other.name),
+            Some(other) => Err(two_names(user, &other.name)),
             None => Ok(()),
         }
     }
@@ -187,6 +214,18 @@ impl Tree {
     fn passwd(&self) -> Result<Option<Vec<u8>>> {
         Ok(self.read("/etc/passwd", limits::PASSWD_BYTES)?.map(|content| content.bytes))
     }
+}
+
+fn account_error(name: &Username, what: String) -> Error {
+    Error::new(ErrorKind::PanelData, format!("account {name}: {what}"))
+}
+
+fn user_error(name: &str, what: String) -> Error {
+    Error::new(ErrorKind::PanelData, format!("user {}: {what}", quote(name)))
+}
+
+fn two_names(user: &User, other: &str) -> Error {
+    user_error(&user.name, format!("its uid {} is also that of {}", user.uid, quote(other)))
 }
 
 fn database_error(error: std::io::Error) -> Error {
@@ -260,6 +299,9 @@ mod tests {
         let alice = tree.account_user(&name("alice2")).unwrap();
         assert_eq!((alice.uid, alice.home.as_path()), (1005, Path::new("/home/alice2")));
         assert_eq!(tree.find_uid(1004).unwrap().unwrap().name, "alice");
+        assert_eq!(tree.calling_user(&name("alice2"), &alice).unwrap(), alice);
+        let twice = User { uid: 1004, ..alice };
+        assert!(tree.calling_user(&name("alice2"), &twice).unwrap_err().to_string().contains("the uid 1004"));
         assert_eq!(tree.find_uid(7).unwrap(), None);
         for (user, want) in [
             ("twin", "is also that of \"alice\""),
