@@ -3,6 +3,7 @@
 #   make           builds the library, the command line and the CGI program for use
 #   make demo      shows the whole path from the icon to the builder, on this machine, without root
 #   make test      runs every test; says what is missing on this machine
+#   make bench     measures, and writes tests/bench/README.md
 #   make install   DESTDIR= PREFIX=/usr LIBDIR=$(PREFIX)/lib; needs nothing but what `make` has built
 #
 # The CGI program holds the `cgi` crate, which is AGPL-3.0. Library and command line are built without it, so two builds are made, and each
@@ -30,7 +31,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
 SOVERSION := 1
 LIBRARY := libpanelgate.so.$(SOVERSION).0.0
 
-.PHONY: all demo test install
+.PHONY: all demo test bench install
 
 all:
 	$(CARGO) build --release --locked --no-default-features --features cgi --bin panelgate-cgi
@@ -45,6 +46,9 @@ demo:
 
 test:
 	tests/run
+
+bench:
+	tests/bench/run
 
 install: $(if $(PREBUILT),,all)
 	$(INSTALL) -d $(foreach dir,$(BINDIR) $(PROGRAMDIR) $(LIBDIR) $(PKGCONFIGDIR) $(INCLUDEDIR) $(DOCDIR),"$(DESTDIR)$(dir)")

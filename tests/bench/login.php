@@ -1,7 +1,7 @@
 <?php
 // The peer of the benchmark: what a plugin in PHP with the curl extension does for one click, and nothing else.
 $settings = [];
-foreach (file(__DIR__ . '/out/peer.conf', FILE_IGNORE_NEW_LINES) as $line) {
+foreach (file($_SERVER['PEER'], FILE_IGNORE_NEW_LINES) as $line) {
     [$key, $value] = explode('=', $line, 2);
     $settings[$key] = $value;
 }
