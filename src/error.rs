@@ -53,6 +53,10 @@ kinds! {
     Forbidden = 103, exit 4, http 403, retry false, "forbidden";
     /// The part of Panelgate that would do this is not running or not reachable.
     Unavailable = 104, exit 5, http 503, retry true, "unavailable";
+    /// The two sides of the broker's socket are of versions that do not understand each other.
+    Upgrade = 105, exit 6, http 503, retry false, "upgrade";
+    /// The caller asks for more than its share.
+    TooMany = 106, exit 7, http 429, retry true, "too-many";
 
     /// The panel's data about the account is missing, unreadable or contradictory.
     PanelData = 201, exit 10, http 500, retry true, "panel-data";

@@ -42,7 +42,7 @@ impl Direct {
             return Err(Error::new(ErrorKind::Forbidden, "Panelgate does not work set-uid"));
         }
         let context = Context::new(Config::load(config)?)?;
-        let principal = ops::principal_of_uid(uids.effective, &context.config, context.panel.as_ref())?;
+        let principal = ops::principal_of_uid(uids.effective, &context)?;
         Ok(Self { context, principal })
     }
 
@@ -63,18 +63,7 @@ impl Gateway for Direct {
     }
 
     fn open(&self, request: &OpenRequest) -> Result<Session> {
-        let result = ops::open(&self.context, &self.principal, request);
-        let (principal, reference) = (&self.principal, request.reference);
-        match &result {
-            Ok(session) => {
-                log::info!("{reference}: {principal} opened {} of account {}", session.site, session.account);
-            }
-            Err(error) => {
-                let site = request.site.as_ref().map_or("a site", |site| site.as_str());
-                log::warn!("{reference}: {principal} could not open {site}: {error:?}");
-            }
-        }
-        result
+        ops::open(&self.context, &self.principal, request)
     }
 }
 

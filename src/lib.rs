@@ -10,6 +10,7 @@
 //!
 //! [`sandbox`] is an embedded builder for the demo and the tests.
 
+pub mod broker;
 pub mod builder;
 pub mod config;
 pub mod error;

@@ -61,3 +61,42 @@ pub const QUOTED_BYTES: usize = 200;
 
 /// Longest log line, in bytes.
 pub const LOG_LINE_BYTES: usize = 2048;
+
+/// Largest frame of the broker's protocol, in bytes, without its length.
+pub const FRAME_BYTES: usize = 64 * 1024;
+
+/// Longest wait for a whole frame.
+pub const FRAME_TIME: Duration = Duration::from_secs(5);
+
+/// Longest wait of the broker for a client to take its answer.
+pub const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// Most connections to the broker at a time.
+pub const CONNECTIONS: usize = 1024;
+
+/// Most connections of one account's uid to the broker at a time.
+pub const CONNECTIONS_PER_ACCOUNT: usize = 16;
+
+/// Most connections of one panel user's or root's to the broker at a time.
+pub const CONNECTIONS_PER_PANEL_USER: usize = 512;
+
+/// Most requests of one account's uid that the broker works on at a time.
+pub const RUNNING_PER_ACCOUNT: usize = 4;
+
+/// Threads of the broker that work on requests.
+pub const WORKERS: usize = 32;
+
+/// Most requests that wait for a thread of the broker.
+pub const QUEUED_REQUESTS: usize = 512;
+
+/// Requests that a caller may make at once.
+pub const BUCKET_SIZE: u32 = 30;
+
+/// Time after which a caller may make one more.
+pub const BUCKET_REFILL: Duration = Duration::from_millis(500);
+
+/// Most callers whose requests are counted.
+pub const BUCKETS: usize = 65_536;
+
+/// Longest wait of a page, the command line or the C library for the broker's answer.
+pub const BROKER_CALL_TIME: Duration = Duration::from_secs(60);

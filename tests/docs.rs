@@ -32,7 +32,10 @@ fn limit_rows() -> Vec<String> {
 fn security_md_lists_every_limit_with_its_value() {
     let rows = limit_rows().join("\n");
     let document = read("SECURITY.md");
-    let table = document.split_once("| Constant | Value | What it bounds |\n| --- | --- | --- |\n").expect("the table").1;
+    let table = document
+        .split_once("| Constant | Value | What it bounds |\n| --- | --- | --- |\n")
+        .expect("the table")
+        .1;
     let table: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
     assert!(table.join("\n") == rows, "the table of limits in SECURITY.md should be:\n{rows}");
 }
@@ -43,7 +46,9 @@ fn links_between_documents_lead_somewhere() {
     for name in ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/bench/README.md"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
         let folder = folder.parent().expect("a folder");
-        for target in read(name).split("](").skip(1).filter_map(|rest| rest.split(')').next().map(str::to_owned)) {
+        for target in
+            read(name).split("](").skip(1).filter_map(|rest| rest.split(')').next().map(str::to_owned))
+        {
             let file = target.split('#').next().unwrap_or_default();
             if !file.is_empty() && !file.contains("://") {
                 assert!(folder.join(file).exists(), "{name} links to {target}, which is not there");

@@ -149,12 +149,18 @@ fn the_sample_names_every_key_and_all_its_values_are_accepted() {
     for section in SECTIONS {
         assert!(sample.contains(&format!("\n[{section}]\n")), "[{section}] is missing");
         // The message about an unknown key lists the known ones.
-        let fault = parse(&format!("[{section}]\nzzz = 1\n")).err().map(|error| error.to_string()).unwrap_or_default();
+        let fault = parse(&format!("[{section}]\nzzz = 1\n"))
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
         let known = fault.split_once("(there are: ").map(|(_, list)| list.trim_end_matches(')').to_owned());
         for key in known.iter().flat_map(|list| list.split(", ")).filter(|key| *key != "zzz") {
             let body = everything.split_once(&format!("\n[{section}]\n")).unwrap().1;
             let body = body.split("\n[").next().unwrap();
-            assert!(body.lines().any(|line| line.starts_with(&format!("{key} = "))), "[{section}] {key} is missing");
+            assert!(
+                body.lines().any(|line| line.starts_with(&format!("{key} = "))),
+                "[{section}] {key} is missing"
+            );
         }
     }
 }

@@ -32,6 +32,7 @@ pub struct Context {
     pub panel: Box<dyn Panel>,
     /// The builder.
     pub builder: Client,
+    panel_uids: Vec<u32>,
     key: OnceLock<InstallKey>,
 }
 
@@ -39,11 +40,17 @@ impl Context {
     /// Opens the configured panel; makes the builder's client without connecting.
     ///
     /// # Errors
-    /// If no panel, or more than one, is found.
+    /// If no panel, or more than one, is found; if `[broker] panel_users` names somebody unknown, root, or an account of the panel.
     pub fn new(config: Config) -> Result<Self> {
         let panel = panel::open(&config.panel)?;
         let builder = Client::new(&config.builder);
-        Ok(Self { config, panel, builder, key: OnceLock::new() })
+        let panel_uids = principal::panel_uids(&config, panel.as_ref())?;
+        Ok(Self { config, panel, builder, panel_uids, key: OnceLock::new() })
+    }
+
+    /// Whether a uid is one of `[broker] panel_users`.
+    pub fn is_panel_user(&self, uid: u32) -> bool {
+        self.panel_uids.contains(&uid)
     }
 
     /// The install key, read at its first use.

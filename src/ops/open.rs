@@ -62,11 +62,26 @@ pub struct Session {
     pub reference: Reference,
 }
 
-/// Opens a session for a site of the account that the principal may act for.
+/// Opens a session for a site of the account that the principal may act for, and logs how that ended.
 ///
 /// # Errors
 /// Why not; see [`crate::error::ErrorKind`].
 pub(crate) fn open(context: &Context, principal: &Principal, request: &OpenRequest) -> Result<Session> {
+    let result = decide_and_open(context, principal, request);
+    let reference = request.reference;
+    match &result {
+        Ok(session) => {
+            log::info!("{reference}: {principal} opened {} of account {}", session.site, session.account)
+        }
+        Err(error) => {
+            let site = request.site.as_ref().map_or("a site", |site| site.as_str());
+            log::warn!("{reference}: {principal} could not open {site}: {error:?}");
+        }
+    }
+    result
+}
+
+fn decide_and_open(context: &Context, principal: &Principal, request: &OpenRequest) -> Result<Session> {
     let account = context.account(principal, request.account.as_ref(), request.site.as_ref())?;
     policy::allow_account(principal, Operation::OpenSite, context.panel.kind(), &account)?;
     let site = choose(context, &account, request.site.as_ref())?;

@@ -5,26 +5,23 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::panel::Panel;
 use crate::types::Username;
 
+use super::Context;
 use super::policy::Principal;
 
 /// What a uid is on this panel.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] if `[broker] panel_users` names an account of the panel; [`ErrorKind::PanelData`] if the uid has two names.
-pub fn principal_of_uid(uid: u32, config: &Config, panel: &dyn Panel) -> Result<Principal> {
+/// [`ErrorKind::PanelData`] if the uid has two names.
+pub fn principal_of_uid(uid: u32, context: &Context) -> Result<Principal> {
     if uid == 0 {
         return Ok(Principal::Root);
     }
-    let Some(user) = panel.tree().find_uid(uid)? else { return Ok(Principal::Stranger { uid }) };
-    let Ok(name) = Username::new(&user.name) else { return Ok(Principal::Stranger { uid }) };
-    if is_panel_user(uid, config, panel)? {
-        if panel.account(&name).is_ok() {
-            let text =
-                format!("{}: [broker] panel_users: {name} is an account of the panel", config.path.display());
-            return Err(Error::new(ErrorKind::Config, text));
-        }
+    if context.is_panel_user(uid) {
         return Ok(Principal::PanelUser { uid });
     }
+    let panel = context.panel.as_ref();
+    let Some(user) = panel.tree().find_uid(uid)? else { return Ok(Principal::Stranger { uid }) };
+    let Ok(name) = Username::new(&user.name) else { return Ok(Principal::Stranger { uid }) };
     if !panel.kind().has_account_peers() {
         return Ok(Principal::Stranger { uid });
     }
@@ -33,11 +30,23 @@ pub fn principal_of_uid(uid: u32, config: &Config, panel: &dyn Panel) -> Result<
     Ok(Principal::Account { uid: user.uid, name })
 }
 
-fn is_panel_user(uid: u32, config: &Config, panel: &dyn Panel) -> Result<bool> {
-    for name in &config.broker.panel_users {
-        if panel.tree().find_user(name.as_str())?.is_some_and(|user| user.uid == uid) {
-            return Ok(true);
+/// The uids of `[broker] panel_users`.
+pub(super) fn panel_uids(config: &Config, panel: &dyn Panel) -> Result<Vec<u32>> {
+    let uid = |name: &Username| {
+        let fail = |what: &str| {
+            let text = format!("{}: [broker] panel_users: {name} {what}", config.path.display());
+            Error::new(ErrorKind::Config, text)
+        };
+        let user = panel.tree().find_user(name.as_str())?.ok_or_else(|| fail("is no system user"))?;
+        if user.uid == 0 {
+            return Err(fail("is root, who needs no entry"));
         }
-    }
-    Ok(false)
+        // An account that could act for others would be the end of all borders.
+        match panel.account(name) {
+            Err(error) if error.kind() == ErrorKind::AccountNotFound => Ok(user.uid),
+            Err(error) => Err(error.context("[broker] panel_users")),
+            Ok(_) => Err(fail("is an account of the panel")),
+        }
+    };
+    config.broker.panel_users.iter().map(uid).collect()
 }

@@ -11,4 +11,6 @@ pub mod identity;
 pub mod logging;
 pub mod process;
 pub mod random;
+pub mod service;
+pub mod signals;
 pub mod users;
