@@ -100,9 +100,14 @@ impl std::fmt::Debug for InstallKey {
     }
 }
 
+/// Makes the directory of the state, if there is none.
+pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
 /// Writes the key under a temporary name, then links it to its own: whoever comes second finds the first one's.
 fn create(dir: &Path, path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    make_dir(dir)?;
     let suffix: String = random::bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
     let temporary = dir.join(format!(".{NAME}.{suffix}"));
     let result = (|| {
