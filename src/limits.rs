@@ -100,3 +100,9 @@ pub const BUCKETS: usize = 65_536;
 
 /// Longest wait of a page, the command line or the C library for the broker's answer.
 pub const BROKER_CALL_TIME: Duration = Duration::from_secs(60);
+
+/// Longest wait for the look-up of a name.
+pub const RESOLVE_TIME: Duration = Duration::from_secs(3);
+
+/// Most lines that one look into the audit shows.
+pub const AUDIT_LINES: usize = 200;

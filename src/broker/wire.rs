@@ -67,6 +67,8 @@ pub(super) struct OpenArgs {
     token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    claimed: Option<String>,
 }
 
 impl OpenArgs {
@@ -78,6 +80,7 @@ impl OpenArgs {
             create_from: request.create_from.clone(),
             token: request.form.as_ref().map(|(token, _)| token.clone()),
             session: request.form.as_ref().map(|(_, binding)| hex(&binding.session)),
+            claimed: request.claimed.clone(),
         }
     }
 
@@ -93,7 +96,7 @@ impl OpenArgs {
         };
         let (account, site, language, create_from) =
             (self.account, self.site, self.language, self.create_from);
-        Ok(OpenRequest { reference, account, site, language, create_from, form })
+        Ok(OpenRequest { reference, account, site, language, create_from, form, claimed: self.claimed })
     }
 }
 

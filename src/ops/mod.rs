@@ -1,5 +1,6 @@
 //! The use cases, over one [`Context`]. Policy is a pure function here; who the caller is was decided before, by the kernel.
 
+mod binding;
 mod language;
 mod open;
 mod overview;
@@ -14,7 +15,7 @@ use crate::builder::Client;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::{self, Account, Panel};
-use crate::store::InstallKey;
+use crate::store::{InstallKey, Store};
 use crate::types::{Domain, Username};
 
 pub(crate) use open::open;
@@ -34,6 +35,7 @@ pub struct Context {
     pub builder: Client,
     panel_uids: Vec<u32>,
     key: OnceLock<InstallKey>,
+    store: OnceLock<Store>,
 }
 
 impl Context {
@@ -45,7 +47,7 @@ impl Context {
         let panel = panel::open(&config.panel)?;
         let builder = Client::new(&config.builder);
         let panel_uids = principal::panel_uids(&config, panel.as_ref())?;
-        Ok(Self { config, panel, builder, panel_uids, key: OnceLock::new() })
+        Ok(Self { config, panel, builder, panel_uids, key: OnceLock::new(), store: OnceLock::new() })
     }
 
     /// Whether a uid is one of `[broker] panel_users`.
@@ -63,6 +65,18 @@ impl Context {
         }
         let key = InstallKey::load_or_create(&self.config.state_dir)?;
         Ok(self.key.get_or_init(|| key))
+    }
+
+    /// The store, opened at its first use. What does not need it works without it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] if it cannot be opened.
+    pub fn store(&self) -> Result<&Store> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let store = Store::open(&self.config.state_dir)?;
+        Ok(self.store.get_or_init(|| store))
     }
 
     /// Finds the account that is meant, and reads it.

@@ -43,6 +43,16 @@ impl Principal {
     }
 }
 
+impl Principal {
+    /// The account whose system user the caller is.
+    pub fn own_account(&self) -> Option<&Username> {
+        match self {
+            Self::Account { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
