@@ -10,7 +10,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::Gateway;
 use crate::limits;
 use crate::ops::{OpenRequest, Overview, OverviewRequest, Session};
 use crate::types::Reference;
@@ -45,6 +44,33 @@ impl Remote {
         };
         let answer = exchange().map_err(|error| self.unavailable("it gave no answer").with_source(error))?;
         answer.into_result()
+    }
+
+    /// Reads an account with its sites; see [`crate::gateway::Gateway::overview`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn overview(&self, request: &OverviewRequest) -> Result<Overview> {
+        let mut overview: WireOverview = self.call_typed("overview", None, &OverviewArgs::of(request, 0))?;
+        while let Some(next) = overview.next() {
+            let part: WireOverview = self.call_typed("overview", None, &OverviewArgs::of(request, next))?;
+            if part.next().is_some_and(|further| further <= next)
+                || overview.sites() > limits::SITES_PER_ACCOUNT
+            {
+                return Err(self.unavailable("its answer has no end"));
+            }
+            overview.append(part);
+        }
+        Ok(overview.into_overview())
+    }
+
+    /// Opens a builder session; see [`crate::gateway::Gateway::open`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn open(&self, request: &OpenRequest) -> Result<Session> {
+        let opened: Opened = self.call_typed("open", Some(request.reference), &OpenArgs::of(request))?;
+        Ok(opened.into_session(request.reference))
     }
 
     fn call_typed<T: DeserializeOwned>(
@@ -86,27 +112,6 @@ impl Remote {
             self.socket.display()
         );
         Error::new(ErrorKind::Unavailable, text)
-    }
-}
-
-impl Gateway for Remote {
-    fn overview(&self, request: &OverviewRequest) -> Result<Overview> {
-        let mut overview: WireOverview = self.call_typed("overview", None, &OverviewArgs::of(request, 0))?;
-        while let Some(next) = overview.next() {
-            let part: WireOverview = self.call_typed("overview", None, &OverviewArgs::of(request, next))?;
-            if part.next().is_some_and(|further| further <= next)
-                || overview.sites() > limits::SITES_PER_ACCOUNT
-            {
-                return Err(self.unavailable("its answer has no end"));
-            }
-            overview.append(part);
-        }
-        Ok(overview.into_overview())
-    }
-
-    fn open(&self, request: &OpenRequest) -> Result<Session> {
-        let opened: Opened = self.call_typed("open", Some(request.reference), &OpenArgs::of(request))?;
-        Ok(opened.into_session(request.reference))
     }
 }
 
