@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::{self, Context, Principal};
+use crate::ops::policy::{self, Operation};
+use crate::ops::{self, Context, Principal, admin};
 use crate::sys::clock;
 use crate::types::{Reference, Username, quote};
 
 use super::protocol::{self, Answer, Request};
 use super::quota::Quota;
-use super::wire::{OpenArgs, Opened, OverviewArgs, WireOverview};
+use super::wire::{AuditArgs, ClaimArgs, OpenArgs, Opened, OverviewArgs, RevokeArgs, WireOverview};
 
 /// What all requests share.
 pub(super) struct Desk {
@@ -92,30 +93,47 @@ impl Desk {
         if request.v != protocol::VERSION {
             return Err(protocol::upgrade(request.v));
         }
-        match request.op.as_str() {
-            "overview" => {
+        let Some(operation) = Operation::by_name(&request.op) else {
+            return Err(Error::new(
+                ErrorKind::BadRequest,
+                format!("there is no operation {}", quote(&request.op)),
+            ));
+        };
+        // Who may not do it at all learns nothing from its arguments.
+        logged(principal, reference, operation, policy::allow(principal, operation, context.panel.kind()))?;
+        match operation {
+            Operation::ViewAccount => {
                 let args: OverviewArgs = args(request.args)?;
                 self.within_share(principal, args.account())?;
                 let from = args.from();
-                let overview = logged(
-                    principal,
-                    reference,
-                    "see the account",
-                    ops::overview(context, principal, &args.into_request()?),
-                )?;
-                value(&WireOverview::of(&overview, from))
+                let overview = ops::overview(context, principal, &args.into_request()?);
+                value(&WireOverview::of(&logged(principal, reference, operation, overview)?, from))
             }
-            "open" => {
+            Operation::OpenSite => {
                 let args: OpenArgs = args(request.args)?;
                 self.within_share(principal, args.account())?;
-                let wanted = args.into_request(reference)?;
-                let session = ops::open(context, principal, &wanted)?;
+                let session = ops::open(context, principal, &args.into_request(reference)?)?;
                 self.counts.opened.fetch_add(1, Ordering::Relaxed);
                 value(&Opened::of(&session))
             }
-            "status" => self.status(principal, load),
-            other => {
-                Err(Error::new(ErrorKind::BadRequest, format!("there is no operation {}", quote(other))))
+            Operation::ViewStatus => Ok(self.status(load)),
+            Operation::ViewAudit => {
+                let args: AuditArgs = args(request.args)?;
+                value(&logged(
+                    principal,
+                    reference,
+                    operation,
+                    admin::audit(context, principal, &args.into_query()),
+                )?)
+            }
+            Operation::Revoke => {
+                let target = args::<RevokeArgs>(request.args)?.into_target()?;
+                value(&logged(principal, reference, operation, admin::revoke(context, principal, &target))?)
+            }
+            Operation::ClaimSite => {
+                let site = args::<ClaimArgs>(request.args)?.into_site()?;
+                let row = logged(principal, reference, operation, admin::claim(context, principal, &site))?;
+                Ok(json!({ "site": row.domain, "key": row.key.as_str() }))
             }
         }
     }
@@ -130,15 +148,9 @@ impl Desk {
         Err(Error::new(ErrorKind::TooMany, format!("too many requests for account {name} at once")))
     }
 
-    fn status(&self, principal: &Principal, (queued, running): (usize, usize)) -> Result<Value> {
-        if !matches!(principal, Principal::Root | Principal::PanelUser { .. }) {
-            return Err(Error::new(
-                ErrorKind::Forbidden,
-                format!("{principal} may not see the broker's state"),
-            ));
-        }
+    fn status(&self, (queued, running): (usize, usize)) -> Value {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Ok(json!({
+        json!({
             "version": crate::VERSION,
             "panel": self.context().panel.kind().name(),
             "uptime": clock::unix_seconds().saturating_sub(self.started),
@@ -148,7 +160,7 @@ impl Desk {
             "opened": count(&self.counts.opened),
             "refused": count(&self.counts.refused),
             "dropped": count(&self.counts.dropped),
-        }))
+        })
     }
 }
 
@@ -160,9 +172,14 @@ fn told(principal: Option<&Principal>, reference: Reference, error: &Error) -> S
     }
 }
 
-fn logged<T>(principal: &Principal, reference: Reference, what: &str, result: Result<T>) -> Result<T> {
+fn logged<T>(
+    principal: &Principal,
+    reference: Reference,
+    operation: Operation,
+    result: Result<T>,
+) -> Result<T> {
     if let Err(error) = &result {
-        log::warn!("{reference}: {principal} could not {what}: {error:?}");
+        log::warn!("{reference}: {principal} could not do \"{}\": {error:?}", operation.name());
     }
     result
 }

@@ -336,7 +336,7 @@ fn leave(tally: &Mutex<Tally>, uid: u32, running: bool) {
 
 /// Root and the panel's own users answer for many accounts; their share is counted per account that they name.
 fn is_trusted(desk: &Desk, uid: u32) -> bool {
-    uid == 0 || desk.context().is_panel_user(uid)
+    uid == 0 || desk.context().uids().is_panel_user(uid)
 }
 
 fn connections_of(desk: &Desk, uid: u32) -> usize {

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::ops::admin::Target;
 use crate::ops::token::Binding;
 use crate::ops::{OpenRequest, Overview, OverviewRequest, Session, SiteEntry};
 use crate::panel::{Account, Site, SiteKind};
+use crate::store::AuditQuery;
 use crate::types::{AccountId, Domain, Reference, Secret, Username};
 
 /// Arguments of `overview`.
@@ -97,6 +99,61 @@ impl OpenArgs {
         let (account, site, language, create_from) =
             (self.account, self.site, self.language, self.create_from);
         Ok(OpenRequest { reference, account, site, language, create_from, form, claimed: self.claimed })
+    }
+}
+
+/// Arguments of `audit`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct AuditArgs {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    account: Option<Username>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    site: Option<Domain>,
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+impl AuditArgs {
+    pub(super) fn into_query(self) -> AuditQuery {
+        AuditQuery {
+            account: self.account.map(|name| name.to_string()),
+            site: self.site.map(|site| site.to_string()),
+            limit: self.limit.unwrap_or(limits::AUDIT_LINES),
+        }
+    }
+}
+
+/// Arguments of `revoke`: exactly one.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct RevokeArgs {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    account: Option<Username>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    site: Option<Domain>,
+    #[serde(default)]
+    all: bool,
+}
+
+impl RevokeArgs {
+    pub(super) fn into_target(self) -> Result<Target> {
+        match (self.site, self.account, self.all) {
+            (Some(site), None, false) => Ok(Target::Site(site)),
+            (None, Some(account), false) => Ok(Target::Account(account)),
+            (None, None, true) => Ok(Target::All),
+            _ => Err(Error::new(ErrorKind::BadRequest, "exactly one of site, account and all must be given")),
+        }
+    }
+}
+
+/// Arguments of `claim`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct ClaimArgs {
+    site: Option<Domain>,
+}
+
+impl ClaimArgs {
+    pub(super) fn into_site(self) -> Result<Domain> {
+        self.site.ok_or_else(|| Error::new(ErrorKind::BadRequest, "no site is named"))
     }
 }
 

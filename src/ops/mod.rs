@@ -1,5 +1,6 @@
 //! The use cases, over one [`Context`]. Policy is a pure function here; who the caller is was decided before, by the kernel.
 
+pub mod admin;
 mod binding;
 mod language;
 mod open;
@@ -23,7 +24,7 @@ pub use open::{OpenRequest, Session};
 pub(crate) use overview::overview;
 pub use overview::{Overview, OverviewRequest, SiteEntry};
 pub use policy::{Operation, Principal};
-pub use principal::principal_of_uid;
+pub use principal::{SystemUids, principal_of_uid};
 
 /// What the use cases work with.
 pub struct Context {
@@ -33,7 +34,7 @@ pub struct Context {
     pub panel: Box<dyn Panel>,
     /// The builder.
     pub builder: Client,
-    panel_uids: Vec<u32>,
+    uids: SystemUids,
     key: OnceLock<InstallKey>,
     store: OnceLock<Store>,
 }
@@ -46,13 +47,13 @@ impl Context {
     pub fn new(config: Config) -> Result<Self> {
         let panel = panel::open(&config.panel)?;
         let builder = Client::new(&config.builder);
-        let panel_uids = principal::panel_uids(&config, panel.as_ref())?;
-        Ok(Self { config, panel, builder, panel_uids, key: OnceLock::new(), store: OnceLock::new() })
+        let uids = SystemUids::resolve(&config, panel.as_ref())?;
+        Ok(Self { config, panel, builder, uids, key: OnceLock::new(), store: OnceLock::new() })
     }
 
-    /// Whether a uid is one of `[broker] panel_users`.
-    pub fn is_panel_user(&self, uid: u32) -> bool {
-        self.panel_uids.contains(&uid)
+    /// The uids of system users that the configuration names.
+    pub fn uids(&self) -> &SystemUids {
+        &self.uids
     }
 
     /// The install key, read at its first use.
@@ -103,7 +104,7 @@ impl Context {
                 (None, Some(site)) if *principal == Principal::Root => self.panel.account(&self.owner(site)?),
                 _ => Err(Error::new(ErrorKind::InvalidArgument, "no account is named")),
             },
-            Principal::Stranger { .. } => {
+            Principal::WebServer { .. } | Principal::WebFront { .. } | Principal::Stranger { .. } => {
                 let text =
                     format!("{principal} is neither root, nor a panel user, nor an account of the panel");
                 Err(Error::new(ErrorKind::Forbidden, text))

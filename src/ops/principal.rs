@@ -8,16 +8,33 @@ use crate::types::Username;
 use super::Context;
 use super::policy::Principal;
 
+/// The system user to which a front drops that a panel started as root.
+const WEB_FRONT: &str = "panelgate-web";
+
+/// The uids of system users that the configuration names, looked up once.
+pub struct SystemUids {
+    panel_users: Vec<u32>,
+    web_users: Vec<u32>,
+    web_front: Option<u32>,
+}
+
 /// What a uid is on this panel.
 ///
 /// # Errors
 /// [`ErrorKind::PanelData`] if the uid has two names.
 pub fn principal_of_uid(uid: u32, context: &Context) -> Result<Principal> {
+    let uids = context.uids();
     if uid == 0 {
         return Ok(Principal::Root);
     }
-    if context.is_panel_user(uid) {
+    if uids.is_panel_user(uid) {
         return Ok(Principal::PanelUser { uid });
+    }
+    if uids.is_web_user(uid) {
+        return Ok(Principal::WebServer { uid });
+    }
+    if uids.web_front == Some(uid) {
+        return Ok(Principal::WebFront { uid });
     }
     let panel = context.panel.as_ref();
     let Some(user) = panel.tree().find_uid(uid)? else { return Ok(Principal::Stranger { uid }) };
@@ -30,23 +47,47 @@ pub fn principal_of_uid(uid: u32, context: &Context) -> Result<Principal> {
     Ok(Principal::Account { uid: user.uid, name })
 }
 
-/// The uids of `[broker] panel_users`.
-pub(super) fn panel_uids(config: &Config, panel: &dyn Panel) -> Result<Vec<u32>> {
-    let uid = |name: &Username| {
-        let fail = |what: &str| {
-            let text = format!("{}: [broker] panel_users: {name} {what}", config.path.display());
-            Error::new(ErrorKind::Config, text)
+impl SystemUids {
+    /// Looks them up.
+    pub(super) fn resolve(config: &Config, panel: &dyn Panel) -> Result<Self> {
+        let all = |key: &str, names: &[Username]| {
+            names.iter().map(|name| system_uid(config, panel, key, name)).collect::<Result<Vec<u32>>>()
         };
-        let user = panel.tree().find_user(name.as_str())?.ok_or_else(|| fail("is no system user"))?;
-        if user.uid == 0 {
-            return Err(fail("is root, who needs no entry"));
+        let panel_users = all("panel_users", &config.broker.panel_users)?;
+        let web_users = all("web_users", &config.broker.web_users)?;
+        if let Some(uid) = panel_users.iter().find(|uid| web_users.contains(uid)) {
+            let text =
+                format!("{}: [broker] uid {uid} is both a panel user and a web user", config.path.display());
+            return Err(Error::new(ErrorKind::Config, text));
         }
-        // An account that could act for others would be the end of all borders.
-        match panel.account(name) {
-            Err(error) if error.kind() == ErrorKind::AccountNotFound => Ok(user.uid),
-            Err(error) => Err(error.context("[broker] panel_users")),
-            Ok(_) => Err(fail("is an account of the panel")),
-        }
+        let web_front = panel.tree().find_user(WEB_FRONT)?.map(|user| user.uid).filter(|uid| *uid != 0);
+        Ok(Self { panel_users, web_users, web_front })
+    }
+
+    /// Whether it is one of `[broker] panel_users`.
+    pub fn is_panel_user(&self, uid: u32) -> bool {
+        self.panel_users.contains(&uid)
+    }
+
+    /// Whether it is one of `[broker] web_users`.
+    pub fn is_web_user(&self, uid: u32) -> bool {
+        self.web_users.contains(&uid)
+    }
+}
+
+fn system_uid(config: &Config, panel: &dyn Panel, key: &str, name: &Username) -> Result<u32> {
+    let fail = |what: &str| {
+        let text = format!("{}: [broker] {key}: {name} {what}", config.path.display());
+        Error::new(ErrorKind::Config, text)
     };
-    config.broker.panel_users.iter().map(uid).collect()
+    let user = panel.tree().find_user(name.as_str())?.ok_or_else(|| fail("is no system user"))?;
+    if user.uid == 0 {
+        return Err(fail("is root, who needs no entry"));
+    }
+    // An account that could act for others would be the end of all borders.
+    match panel.account(name) {
+        Err(error) if error.kind() == ErrorKind::AccountNotFound => Ok(user.uid),
+        Err(error) => Err(error.context(format!("[broker] {key}"))),
+        Ok(_) => Err(fail("is an account of the panel")),
+    }
 }
