@@ -133,11 +133,21 @@ pub fn for_program(reach: Reach<'_>) -> Result<Box<dyn Gateway>> {
 /// # Errors
 /// [`ErrorKind::Forbidden`] if the caller is not entitled to them, otherwise as [`Direct::open`].
 pub fn direct(reach: Reach<'_>) -> Result<Direct> {
-    let root = is_root()?;
-    match reach.config {
-        Some(config) => Direct::open(config),
-        None if root => Direct::open(Path::new(config::DEFAULT_PATH)),
-        None => Err(Error::new(ErrorKind::Forbidden, "only root can do this")),
+    Direct::open(direct_config(reach)?)
+}
+
+/// The configuration that this process may work with directly.
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`] if it may not.
+pub fn direct_config(reach: Reach<'_>) -> Result<&Path> {
+    match (is_root()?, reach.config) {
+        (_, Some(config)) => Ok(config),
+        (true, None) => Ok(Path::new(config::DEFAULT_PATH)),
+        (false, None) => Err(Error::new(
+            ErrorKind::Forbidden,
+            "only root can do this, or who names a configuration of their own",
+        )),
     }
 }
 
@@ -150,6 +160,11 @@ fn is_root() -> Result<bool> {
         return Err(Error::new(ErrorKind::Forbidden, text));
     }
     Ok(root)
+}
+
+/// Whether this page is a private trial: its log then goes to standard error.
+pub(crate) fn is_private_trial() -> bool {
+    matches!(trial_config(), Ok(Some(_)))
 }
 
 /// `panelgate.ini` beside this program, if program and file both belong to the user who runs it.

@@ -2,7 +2,7 @@
 //!
 //! A map of the house. Arrows run one way, from the top of this list to the bottom:
 //!
-//! - `bin/`, [`ffi`], [`web`]: the command line, the C library, the page behind the icon
+//! - `bin/`, `cli`, [`ffi`], [`web`]: the command line, the C library, the page behind the icon
 //! - [`gateway`]: the use cases as callers see them
 //! - [`ops`]: the use cases and the policy
 //! - [`publish`], [`builder`], [`panel`], [`store`]: what they work with. A panel never calls the builder; the builder never knows a panel
@@ -12,13 +12,18 @@
 
 pub mod broker;
 pub mod builder;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod config;
 pub mod error;
+pub mod ffi;
 pub mod gateway;
 pub mod limits;
 pub mod ops;
 pub mod panel;
 pub mod publish;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod store;
 pub mod sys;
 pub mod types;

@@ -14,11 +14,17 @@ pub const DOMAIN_MAP_BYTES: u64 = 128 * 1024 * 1024;
 /// Largest `etc/passwd` below a `[panel] root` other than `/`, in bytes.
 pub const PASSWD_BYTES: u64 = 128 * 1024 * 1024;
 
+/// Largest configuration of a web server for the sites of one account, in bytes.
+pub const WEB_SERVER_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
 /// Most sites of one account.
 pub const SITES_PER_ACCOUNT: usize = 10_000;
 
 /// Deepest nesting of a YAML file of a panel.
 pub const YAML_DEPTH: usize = 16;
+
+/// Most values (keys, items, scalars) of one YAML or JSON file of a panel.
+pub const PANEL_VALUES: usize = 200_000;
 
 /// Most output of a panel's own program, in bytes.
 pub const COMMAND_OUTPUT_BYTES: u64 = 16 * 1024 * 1024;
@@ -28,6 +34,12 @@ pub const COMMAND_TIME: Duration = Duration::from_secs(20);
 
 /// Largest answer of the builder to a JSON call, in bytes.
 pub const BUILDER_REPLY_BYTES: u64 = 1024 * 1024;
+
+/// Largest head of an answer of the builder, in bytes.
+pub const BUILDER_HEAD_BYTES: usize = 16 * 1024;
+
+/// Largest file with the certificates to trust, in bytes.
+pub const CA_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Most redirects of one call to the builder.
 pub const BUILDER_REDIRECTS: u32 = 3;
@@ -40,6 +52,18 @@ pub const PAGE_BODY_BYTES: u64 = 64 * 1024;
 
 /// Longest single meta-variable of a page request that is read, in bytes.
 pub const META_VARIABLE_BYTES: usize = 64 * 1024;
+
+/// Longest query string of a page request, in bytes.
+pub const QUERY_BYTES: usize = 8 * 1024;
+
+/// Most of a body that is too large that is still read, so that the refusal reaches the browser, in bytes.
+pub const PAGE_DRAIN_BYTES: u64 = 1024 * 1024;
+
+/// Most language ranges of an `Accept-Language` header that are looked at.
+pub const LANGUAGE_RANGES: usize = 32;
+
+/// Most sites that the chooser lists; further ones are opened by their name.
+pub const CHOOSER_SITES: usize = 500;
 
 /// Most meta-variables of a page request.
 pub const META_VARIABLES: usize = 512;
@@ -106,3 +130,60 @@ pub const RESOLVE_TIME: Duration = Duration::from_secs(3);
 
 /// Most lines that one look into the audit shows.
 pub const AUDIT_LINES: usize = 200;
+
+/// Longest string that a C program may pass, in bytes without its NUL.
+pub const FFI_STRING_BYTES: usize = 4096;
+
+/// Largest structure that a C program may pass, in bytes: as much as one of a much later version could need.
+pub const FFI_STRUCT_BYTES: usize = 1024;
+
+/// Largest head of a request to the embedded builder or the demo's panel, in bytes.
+pub const SANDBOX_HEAD_BYTES: usize = 64 * 1024;
+
+/// Most header fields of a request to the embedded builder or the demo's panel.
+pub const SANDBOX_HEADERS: usize = 100;
+
+/// Largest body of a request to the embedded builder or the demo's panel, in bytes.
+pub const SANDBOX_BODY_BYTES: usize = 256 * 1024;
+
+/// Most connections at a time to the embedded builder or the demo's panel.
+pub const SANDBOX_CONNECTIONS: usize = 64;
+
+/// Longest wait of the embedded builder or the demo's panel for a whole request, and for the client to take the answer.
+pub const SANDBOX_REQUEST_TIME: Duration = Duration::from_secs(10);
+
+/// Longest silence on a kept connection to the embedded builder or the demo's panel.
+pub const SANDBOX_IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// Most faults that the doctor lists of one kind.
+pub const DOCTOR_FAULTS: usize = 10;
+
+/// Most addresses of the builder that the doctor tries.
+pub const DOCTOR_ADDRESSES: usize = 8;
+
+/// Largest difference to the builder's clock that the doctor is content with.
+pub const DOCTOR_CLOCK: Duration = Duration::from_secs(5 * 60);
+
+/// Largest body of a request to the demo's panel, in bytes; larger than what its pages take, so that they can refuse it.
+pub const DEMO_BODY_BYTES: usize = 2 * PAGE_BODY_BYTES as usize;
+
+/// Most output of the program behind the demo's icon, in bytes.
+pub const DEMO_PAGE_BYTES: u64 = 1024 * 1024;
+
+/// Longest run of the program behind the demo's icon.
+pub const DEMO_PAGE_TIME: Duration = Duration::from_secs(60);
+
+/// Longest wait of the demo's own check for one answer.
+pub const DEMO_CHECK_TIME: Duration = Duration::from_secs(70);
+
+/// Life of a demo that nobody ends.
+pub const DEMO_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// Most calls that the embedded builder remembers.
+pub const SANDBOX_RECORDED: usize = 100;
+
+/// Most sites that the embedded builder remembers.
+pub const SANDBOX_SITES: usize = 1000;
+
+/// Most sessions that the embedded builder remembers.
+pub const SANDBOX_SESSIONS: usize = 1000;

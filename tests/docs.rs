@@ -1,5 +1,5 @@
 //! The documents tell the truth about the code.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;
 
@@ -16,10 +16,12 @@ fn limit_rows() -> Vec<String> {
         } else if let Some(rest) = line.strip_prefix("pub const ") {
             let (name, value) = rest.split_once(':').expect("a type");
             let value = value.split_once('=').expect("a value").1.trim().trim_end_matches(';');
-            let value = match value.strip_prefix("Duration::from_secs(") {
-                Some(seconds) => format!("{} s", seconds.trim_end_matches(')')),
-                None => value.to_owned(),
+            let duration = |prefix: &str, unit: &str| {
+                value.strip_prefix(prefix).map(|number| format!("{} {unit}", number.trim_end_matches(')')))
             };
+            let value = duration("Duration::from_secs(", "s")
+                .or_else(|| duration("Duration::from_millis(", "ms"))
+                .unwrap_or_else(|| value.to_owned());
             rows.push(format!("| `{name}` | {value} | {doc} |"));
             doc.clear();
         }

@@ -126,7 +126,12 @@ mod tests {
     fn a_full_queue_gives_work_back_and_a_stop_has_an_end() {
         let pool = Pool::start(1, 1).unwrap();
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        assert!(pool.submit(Box::new(move || drop(wait.recv()))).is_ok());
+        assert!(
+            pool.submit(Box::new(move || {
+                let _ = wait.recv();
+            }))
+            .is_ok()
+        );
         while pool.load().1 == 0 {
             std::thread::yield_now();
         }

@@ -45,7 +45,7 @@ pub fn run(options: &Options) -> Result<()> {
     let fail =
         |what: &'static str| move |error: io::Error| Error::new(ErrorKind::Internal, what).with_source(error);
     // Before the first thread, so that all of them leave the signals to the loop.
-    let signals = Signals::watch().map_err(fail("signals cannot be watched"))?;
+    let signals = Signals::listen().map_err(fail("signals cannot be watched"))?;
     identity::forbid_core_dumps();
     let desk = Arc::new(Desk::open(&options.config)?);
     let listener =

@@ -261,8 +261,10 @@ impl Section<'_> {
     /// If it has a key that was not asked for: a typing error must not pass for a setting.
     pub fn finish(self) -> Result<()> {
         let asked = self.asked.borrow();
+        // From the section's first key on, so that a file of many sections is not gone through once for each.
+        let mine = self.file.values.range((self.name.clone(), String::new())..).map(|(names, _)| names);
         let unknown =
-            self.file.values.keys().find(|(section, key)| *section == self.name && !asked.contains(key));
+            mine.take_while(|(section, _)| *section == self.name).find(|(_, key)| !asked.contains(key));
         match unknown {
             None => Ok(()),
             Some((_, key)) => {

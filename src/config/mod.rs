@@ -17,6 +17,7 @@ use crate::sys::{file, identity};
 use crate::types::{Domain, HostPattern, Secret, Username, WebUrl, quote};
 
 use ini::{IniFile, Section};
+pub(crate) use session::RESERVED_FIELDS;
 pub use session::{Feature, ServerIp, SessionConfig};
 
 /// Where the installed programs read their configuration.
@@ -82,6 +83,7 @@ impl PanelKind {
 }
 
 /// `[panel]`, `[cpanel]`, `[directadmin]`, `[plesk]`.
+#[derive(Clone)]
 pub struct PanelConfig {
     /// `kind`; `None` is `auto`: look which panel is there.
     pub kind: Option<PanelKind>,
@@ -101,6 +103,9 @@ pub struct PanelConfig {
     pub cpanel_missing_feature: MissingFeature,
     /// `[directadmin] missing_item`: whether an account whose `user.conf` lacks the package item has the builder; on unless set.
     pub directadmin_missing_item: bool,
+    /// `[directadmin] fixed_layout`: whether a site that neither the web server's configuration nor an override names lies where DirectAdmin puts
+    /// sites, `~/domains/DOMAIN/public_html`; yes unless set.
+    pub directadmin_fixed_layout: bool,
     /// `[plesk] command`: the `plesk` program; `/usr/sbin/plesk` unless set. Below `root`.
     pub plesk_command: PathBuf,
 }
@@ -117,6 +122,7 @@ pub enum MissingFeature {
 }
 
 /// `[builder]`.
+#[derive(Clone)]
 pub struct BuilderConfig {
     /// `url`: the API's base, `https://site.pro/api/` unless set.
     pub url: WebUrl,
@@ -311,7 +317,10 @@ fn known_sections(file: &IniFile) -> Result<()> {
 }
 
 /// Reads a file that must be this user's secret.
-fn read_private(path: &Path) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// [`ErrorKind::Config`] if it cannot be read, or if others can read or replace it.
+pub(crate) fn read_private(path: &Path) -> Result<Vec<u8>> {
     let fail = |what: String| Error::new(ErrorKind::Config, format!("{}: {what}", path.display()));
     let me = identity::uids().effective;
     let content = file::read(path, limits::CONFIG_BYTES, &[0, me])
@@ -363,6 +372,7 @@ fn panel(file: &IniFile) -> Result<PanelConfig> {
             .choice("missing_feature", &missing)?
             .unwrap_or(MissingFeature::DefaultList),
         directadmin_missing_item: directadmin.flag("missing_item", true)?,
+        directadmin_fixed_layout: directadmin.flag("fixed_layout", true)?,
         plesk_command: absolute(&plesk, "command", "/usr/sbin/plesk")?,
     };
     for part in [section, cpanel, directadmin, plesk] {
@@ -509,7 +519,7 @@ fn absolute_path(text: &str) -> std::result::Result<PathBuf, &'static str> {
 
 fn host(text: &str) -> std::result::Result<String, &'static str> {
     match HostPattern::parse(text) {
-        Some(_) if !text.starts_with("*.") && !text.ends_with(|c: char| c == ':') => Ok(text.to_owned()),
+        Some(_) if !text.starts_with("*.") && !text.ends_with(':') => Ok(text.to_owned()),
         _ => Err("it is not a host name or address"),
     }
 }

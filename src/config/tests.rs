@@ -27,6 +27,17 @@ fn an_empty_file_gives_the_documented_defaults() {
 }
 
 #[test]
+fn directadmin_settings_are_switches() {
+    let panel = |text: &str| parse(text).unwrap().panel;
+    let defaults = panel("[directadmin]\n");
+    assert!(defaults.directadmin_missing_item && defaults.directadmin_fixed_layout);
+    let set = panel("[directadmin]\nmissing_item = no\nfixed_layout = no\n");
+    assert!(!set.directadmin_missing_item && !set.directadmin_fixed_layout);
+    let want = "p.ini:2: [directadmin] fixed_layout: it must be yes or no";
+    assert_eq!(fault("[directadmin]\nfixed_layout = maybe\n"), want);
+}
+
+#[test]
 fn the_builder_address_is_taken_as_people_paste_it() {
     for (pasted, want) in [
         ("builder.example", "https://builder.example/api/"),

@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod binding;
+pub mod doctor;
 mod language;
 mod open;
 mod overview;
@@ -102,7 +103,10 @@ impl Context {
             Principal::PanelUser { .. } | Principal::Root => match (named, site) {
                 (Some(name), _) => self.panel.account(name),
                 (None, Some(site)) if *principal == Principal::Root => self.panel.account(&self.owner(site)?),
-                _ => Err(Error::new(ErrorKind::InvalidArgument, "no account is named")),
+                _ => Err(Error::new(
+                    ErrorKind::InvalidArgument,
+                    "name an account, or a site whose account shall be looked up",
+                )),
             },
             Principal::WebServer { .. } | Principal::WebFront { .. } | Principal::Stranger { .. } => {
                 let text =

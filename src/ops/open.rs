@@ -151,7 +151,7 @@ fn choose<'a>(context: &Context, account: &'a Account, wanted: Option<&Domain>) 
 }
 
 /// Tells a site of somebody else from one that does not exist, for the log; the customer is told the same.
-fn not_there(context: &Context, account: &Account, domain: &Domain) -> Error {
+pub(super) fn not_there(context: &Context, account: &Account, domain: &Domain) -> Error {
     let foreign = context.panel.owners_are_cheap()
         && context
             .panel

@@ -8,6 +8,7 @@ use crate::sys::clock;
 use crate::types::{Domain, Username};
 
 use super::Context;
+use super::open::not_there;
 use super::policy::{self, Operation, Principal};
 use super::token::{self, Binding};
 
@@ -16,7 +17,7 @@ use super::token::{self, Binding};
 pub struct OverviewRequest {
     /// The account; an account peer is always its own.
     pub account: Option<Username>,
-    /// Root may name a site instead of its account.
+    /// A site that the account must have; root may name it instead of the account.
     pub site: Option<Domain>,
     /// What the tokens of a form shall be bound to; `None` if no form will be shown.
     pub binding: Option<Binding>,
@@ -68,6 +69,9 @@ pub(crate) fn overview(
 ) -> Result<Overview> {
     let account = context.account(principal, request.account.as_ref(), request.site.as_ref())?;
     policy::allow_account(principal, Operation::ViewAccount, context.panel.kind(), &account)?;
+    if let Some(site) = request.site.as_ref().filter(|site| account.site(site).is_none()) {
+        return Err(not_there(context, &account, site));
+    }
     let entries = account
         .sites
         .iter()

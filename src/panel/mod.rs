@@ -10,7 +10,9 @@
 
 mod account;
 mod cpanel;
+mod detail;
 mod directadmin;
+mod domain_map;
 mod ini;
 mod keyvalue;
 mod plesk;
@@ -76,7 +78,7 @@ pub fn open(config: &PanelConfig) -> Result<Box<dyn Panel>> {
     };
     Ok(match kind {
         PanelKind::CPanel => Box::new(cpanel::CPanel::new(tree, config)),
-        PanelKind::DirectAdmin => Box::new(directadmin::DirectAdmin::new(tree, config)),
+        PanelKind::DirectAdmin => Box::new(directadmin::DirectAdmin::new(tree, config)?),
         PanelKind::Plesk => Box::new(plesk::Plesk::new(tree, config)),
         PanelKind::Ini => Box::new(ini::IniPanel::new(tree, config)),
     })

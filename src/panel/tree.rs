@@ -124,6 +124,13 @@ impl Tree {
         if user.uid == 0 {
             return Err(fail("its uid is 0".into()));
         }
+        // Every path is below "/": such a home would bound nothing.
+        if !user.home.is_absolute() || user.home.components().count() < 2 {
+            return Err(fail(format!(
+                "its home directory {} bounds nothing",
+                quote_bytes(user.home.as_os_str().as_encoded_bytes())
+            )));
+        }
         match self.find_uid(user.uid)? {
             Some(first) if first.name == user.name => Ok(user),
             Some(first) => Err(fail(format!("its uid {} is also {}'s", user.uid, first.name))),
@@ -224,14 +231,19 @@ mod tests {
     fn users_of_a_tree() {
         let (_dir, tree) = tree(
             "root:x:0:0::/root:/bin/sh\nbad line\nalice2:x:1005:1004::/home/alice2:/bin/sh\nalice:x:1004:1005::/home/alice:/bin/sh\n\
-             twin:x:1004:1::/home/twin:/bin/sh\nzero:x:0:1::/:/bin/sh",
+             twin:x:1004:1::/home/twin:/bin/sh\nzero:x:0:1::/:/bin/sh\nslash:x:7000:1:://:/bin/sh",
         );
         let name = |name: &str| Username::new(name).unwrap();
         let alice = tree.account_user(&name("alice")).unwrap();
         assert_eq!((alice.uid, alice.home.as_path()), (1004, Path::new("/home/alice")));
         assert_eq!(tree.find_uid(1005).unwrap().unwrap().name, "alice2");
         assert_eq!(tree.find_uid(7).unwrap(), None);
-        for (user, want) in [("twin", "is also alice's"), ("zero", "uid is 0"), ("carol", "no system user")] {
+        for (user, want) in [
+            ("twin", "is also alice's"),
+            ("zero", "uid is 0"),
+            ("carol", "no system user"),
+            ("slash", "bounds nothing"),
+        ] {
             assert!(tree.account_user(&name(user)).unwrap_err().to_string().contains(want), "{user}");
         }
     }

@@ -43,6 +43,14 @@ impl InstallKey {
         }
     }
 
+    /// Reads the key; `None` if there is none yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if the file cannot be used, belongs to somebody else, or can be read by others.
+    pub fn find(dir: &Path) -> Result<Option<Self>> {
+        Self::load(&dir.join(NAME))
+    }
+
     fn load(path: &Path) -> Result<Option<Self>> {
         let fail = |what: String| Error::new(ErrorKind::Config, format!("{}: {what}", path.display()));
         let content = match file::read(path, 64, &[identity::uids().effective]) {

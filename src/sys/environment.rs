@@ -1,6 +1,7 @@
 //! The process's own environment.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 
 /// Whether this process was started by a web server or panel as a CGI program (RFC 3875 4.1.4), on the word of its environment.
 ///
@@ -30,7 +31,35 @@ where
     }
 }
 
+/// Replaces the whole environment of a process that has one thread, as a program has when it starts.
+///
+/// # Errors
+/// If there is another thread, or if the system does not say whether there is. The environment is then as it was.
+pub fn replace_alone<I>(variables: I) -> io::Result<()>
+where
+    I: IntoIterator<Item = (OsString, OsString)>,
+{
+    if std::fs::read_dir("/proc/self/task")?.count() != 1 {
+        return Err(io::Error::other("the environment cannot be replaced: there are other threads"));
+    }
+    // SAFETY: the only thread of the process is this one, and it starts no other before the call returns.
+    unsafe { replace(variables) };
+    Ok(())
+}
+
 fn is_settable(name: &OsStr, value: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     !name.is_empty() && !name.contains(&b'=') && !name.contains(&0) && !value.as_encoded_bytes().contains(&0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_set_var_would_panic_on_is_left_out() {
+        let fits = |name: &str, value: &str| is_settable(OsStr::new(name), OsStr::new(value));
+        assert!(fits("A", "") && fits("A", "b=c"));
+        assert!(!fits("", "b") && !fits("A=", "b") && !fits("A\0", "b") && !fits("A", "b\0"));
+    }
 }

@@ -1,10 +1,11 @@
-//! Running another program: absolute path, no shell, an empty environment, bounded output, a deadline.
+//! Running another program: absolute path, no shell, an environment of our own, bounded output, a deadline.
 
-use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -50,32 +51,59 @@ impl std::error::Error for RunError {}
 
 const STDERR_BYTES: usize = 4096;
 
-/// Runs a program to its end.
-///
-/// It gets its own process group, which is killed as a whole when the deadline or the limit is passed, and an environment of `PATH`, `LC_ALL=C`
-/// and `HOME=/` only.
+/// What a pipe takes at once (pipe(7)).
+const PIPE_BUF: usize = 4096;
+
+/// A program with everything that it gets.
+pub struct Task<'a> {
+    /// Its file, by absolute path.
+    pub program: &'a Path,
+    /// Its arguments.
+    pub arguments: &'a [&'a str],
+    /// Its whole environment.
+    pub environment: &'a [(OsString, OsString)],
+    /// Where it starts.
+    pub directory: &'a Path,
+    /// What it can read from its standard input.
+    pub input: &'a [u8],
+}
+
+/// Runs a program to its end, without input, in `/`, with an environment of `PATH`, `LC_ALL=C` and `HOME=/` only.
 ///
 /// # Errors
 /// See [`RunError`]. An exit code other than 0 is not an error here.
 pub fn run(program: &Path, arguments: &[&str], limit: u64, deadline: Duration) -> Result<Output, RunError> {
-    if !program.is_absolute() {
+    const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let environment =
+        [("PATH", PATH), ("LC_ALL", "C"), ("HOME", "/")].map(|(name, value)| (name.into(), value.into()));
+    let task = Task { program, arguments, environment: &environment, directory: Path::new("/"), input: b"" };
+    run_task(&task, limit, deadline)
+}
+
+/// Runs a program to its end.
+///
+/// It gets its own process group, which is killed as a whole when the deadline or the limit of its standard output is passed.
+///
+/// # Errors
+/// See [`RunError`]. An exit code other than 0 is not an error here.
+pub fn run_task(task: &Task<'_>, limit: u64, deadline: Duration) -> Result<Output, RunError> {
+    if !task.program.is_absolute() {
         return Err(RunError::Start(io::Error::other("the path is not absolute")));
     }
-    let mut child = Command::new(program)
-        .args(arguments)
+    let stdin = if task.input.is_empty() { Stdio::null() } else { Stdio::piped() };
+    let mut child = Command::new(task.program)
+        .args(task.arguments)
         .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("LC_ALL", "C")
-        .env("HOME", "/")
-        .current_dir("/")
-        .stdin(Stdio::null())
+        .envs(task.environment.iter().map(|(name, value)| (name, value)))
+        .current_dir(task.directory)
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()
         .map_err(RunError::Start)?;
     let end = Instant::now() + deadline;
-    let result = collect(&mut child, limit, end, deadline).and_then(|(stdout, stderr)| {
+    let result = converse(&mut child, task.input, limit, end, deadline).and_then(|(stdout, stderr)| {
         let status = wait(&mut child, end, deadline)?;
         Ok(Output { status, stdout, stderr })
     });
@@ -86,69 +114,97 @@ pub fn run(program: &Path, arguments: &[&str], limit: u64, deadline: Duration) -
     result
 }
 
-fn collect(
+/// Writes the input and reads both outputs, whichever is ready, until the program has closed both outputs.
+fn converse(
     child: &mut Child,
+    mut input: &[u8],
     limit: u64,
     end: Instant,
     deadline: Duration,
 ) -> Result<(Vec<u8>, Vec<u8>), RunError> {
-    let (Some(mut out), Some(mut err)) = (child.stdout.take(), child.stderr.take()) else {
-        return Err(RunError::Io(io::Error::other("no pipe")));
-    };
+    let mut pipes = Pipes { feed: child.stdin.take(), out: child.stdout.take(), err: child.stderr.take() };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-    let (mut out_open, mut err_open) = (true, true);
-    while out_open || err_open {
-        let (out_ready, err_ready) = wait_readable(
-            out_open.then(|| out.as_fd()),
-            err_open.then(|| err.as_fd()),
-            end.checked_duration_since(Instant::now()).ok_or(RunError::Deadline(deadline))?,
-        )?;
-        let mut buffer = [0_u8; 16 * 1024];
-        if out_ready {
-            match out.read(&mut buffer) {
-                Ok(0) => out_open = false,
-                Ok(count) => stdout.extend_from_slice(&buffer[..count]),
+    let mut buffer = [0_u8; 16 * 1024];
+    while pipes.out.is_some() || pipes.err.is_some() {
+        let left = end.checked_duration_since(Instant::now()).ok_or(RunError::Deadline(deadline))?;
+        let ready = pipes.wait(left)?;
+        if let Some(feed) = pipes.feed.as_mut().filter(|_| ready.feed) {
+            // A pipe that poll calls writable takes PIPE_BUF bytes without waiting.
+            match feed.write(&input[..input.len().min(PIPE_BUF)]) {
+                Ok(count) => input = &input[count..],
+                // A program need not read its input.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => input = b"",
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(RunError::Io(error)),
+            }
+            if input.is_empty() {
+                pipes.feed = None;
+            }
+        }
+        if let Some(out) = pipes.out.as_mut().filter(|_| ready.out) {
+            match read(out, &mut buffer)? {
+                0 => pipes.out = None,
+                count => stdout.extend_from_slice(&buffer[..count]),
             }
             if stdout.len() as u64 > limit {
                 return Err(RunError::TooMuch(limit));
             }
         }
-        if err_ready {
-            match err.read(&mut buffer) {
-                Ok(0) => err_open = false,
-                Ok(count) => {
-                    let room = STDERR_BYTES - stderr.len();
-                    stderr.extend_from_slice(&buffer[..count.min(room)]);
-                }
-                Err(error) => return Err(RunError::Io(error)),
+        if let Some(err) = pipes.err.as_mut().filter(|_| ready.err) {
+            match read(err, &mut buffer)? {
+                0 => pipes.err = None,
+                count => stderr.extend_from_slice(&buffer[..count.min(STDERR_BYTES - stderr.len())]),
             }
         }
     }
     Ok((stdout, stderr))
 }
 
-/// Waits until one of the two can be read without blocking; returns which. Neither: the time is not up yet, ask again.
-fn wait_readable(
-    out: Option<BorrowedFd<'_>>,
-    err: Option<BorrowedFd<'_>>,
-    timeout: Duration,
-) -> Result<(bool, bool), RunError> {
-    let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(2);
-    fds.extend(out.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-    fds.extend(err.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-    let timeout = Timespec::try_from(timeout).map_err(|_| RunError::Io(io::Error::other("bad timeout")))?;
-    match poll(&mut fds, Some(&timeout)) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-        Err(error) => return Err(RunError::Io(error.into())),
+fn read(pipe: &mut impl Read, buffer: &mut [u8]) -> Result<usize, RunError> {
+    loop {
+        match pipe.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map_err(RunError::Io),
+        }
     }
-    let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-    Ok(match (out, err) {
-        (Some(_), Some(_)) => (ready[0], ready[1]),
-        (Some(_), None) => (ready[0], false),
-        (None, Some(_)) => (false, ready[0]),
-        (None, None) => (false, false),
-    })
+}
+
+/// What of a program's pipes is still open on our side.
+struct Pipes {
+    feed: Option<ChildStdin>,
+    out: Option<ChildStdout>,
+    err: Option<ChildStderr>,
+}
+
+/// Which pipe can be used without waiting.
+struct Ready {
+    feed: bool,
+    out: bool,
+    err: bool,
+}
+
+impl Pipes {
+    /// Waits until one of them can be used. None of them: the time is up, or a signal came; the caller asks again.
+    fn wait(&self, timeout: Duration) -> Result<Ready, RunError> {
+        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(3);
+        fds.extend(self.feed.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::OUT)));
+        fds.extend(self.out.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));
+        fds.extend(self.err.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)));
+        let timeout =
+            Timespec::try_from(timeout).map_err(|_| RunError::Io(io::Error::other("bad timeout")))?;
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(RunError::Io(error.into())),
+        }
+        // In the order in which they were put in.
+        let mut answers = fds.iter().map(|fd| !fd.revents().is_empty());
+        let mut next = |open: bool| open && answers.next().unwrap_or(false);
+        Ok(Ready {
+            feed: next(self.feed.is_some()),
+            out: next(self.out.is_some()),
+            err: next(self.err.is_some()),
+        })
+    }
 }
 
 /// Waits for a program that has closed its output; it may still not end.
@@ -205,5 +261,22 @@ mod tests {
         assert!(start.elapsed() < 20 * SECOND);
         let flood = shell("yes | head -c 100000 >&2; echo done", 100, 30 * SECOND).unwrap();
         assert_eq!((flood.stdout.as_slice(), flood.stderr.len()), (&b"done\n"[..], STDERR_BYTES));
+    }
+
+    #[test]
+    fn input_is_fed_while_output_is_read() {
+        let input: Vec<u8> = (0..300_000_u32).map(|number| (number % 251) as u8).collect();
+        let feed = |script: &str| {
+            let task = Task {
+                program: Path::new("/bin/sh"),
+                arguments: &["-c", script],
+                environment: &[("GREETING".into(), "hello".into())],
+                directory: Path::new("/usr"),
+                input: &input,
+            };
+            run_task(&task, 1 << 20, 10 * SECOND).unwrap()
+        };
+        assert!(feed("exec /bin/cat").stdout == input);
+        assert_eq!(feed("echo $GREETING; pwd").stdout, b"hello\n/usr\n", "it need not read its input");
     }
 }

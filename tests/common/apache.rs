@@ -22,7 +22,8 @@ impl Apache {
         user.own(&run);
         let port = super::free_port();
         let config = dir.path().join("httpd.conf");
-        std::fs::write(&config, configuration(user, &run, port, programs, variables)).expect("the configuration is written");
+        std::fs::write(&config, configuration(user, &run, port, programs, variables))
+            .expect("the configuration is written");
         let child = Command::new("apache2")
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .arg("-d")
@@ -87,7 +88,9 @@ fn configuration(
     for (address, program) in programs {
         let directory = program.parent().expect("a directory").display();
         text.push_str(&format!("ScriptAlias {address} {}\n", program.display()));
-        text.push_str(&format!("<Directory {directory}>\nRequire all granted\nOptions +ExecCGI\n</Directory>\n"));
+        text.push_str(&format!(
+            "<Directory {directory}>\nRequire all granted\nOptions +ExecCGI\n</Directory>\n"
+        ));
     }
     text
 }

@@ -1,13 +1,23 @@
 //! What several tests share: a user, a private trial of the CGI program, real servers around it.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod apache;
 pub mod webdriver;
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use panelgate::config::PanelKind;
+use panelgate::panel::SiteKind;
+use panelgate::sandbox::tree::{self, TreeSite};
+use panelgate::sandbox::{Builder, Options, tree_directadmin, tree_plesk};
+use panelgate::sys::users::User;
+use panelgate::types::Domain;
 
 /// The system user whose account the tests use: `www-data` when they run as root, else whoever runs them.
 #[derive(Clone, Debug)]
@@ -68,4 +78,170 @@ pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
 /// The built CGI program.
 pub fn cgi_program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_panelgate-cgi"))
+}
+
+/// The builder's credentials in the tests.
+pub const BUILDER_USER: &str = "brand-user";
+pub const BUILDER_PASSWORD: &str = "Sandbox-Pa55word";
+
+/// Account A is the tests' own user; account B is somebody else with a site of their own.
+pub const SITE_MAIN: &str = "alice.example";
+pub const SITE_IDN: &str = "bücher.example";
+pub const SITE_OF_B: &str = "bob.example";
+pub const NAME_OF_B: &str = "pgtestb";
+const UID_OF_B: u32 = 40_001;
+
+/// Which sites account A has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Sites {
+    One,
+    Several,
+}
+
+/// A private trial: a panel's tree with two accounts, the sandbox builder, and a configuration of the tests' user.
+pub struct Trial {
+    pub dir: tempfile::TempDir,
+    pub user: TestUser,
+    pub builder: Builder,
+    pub panel: PanelKind,
+}
+
+impl Trial {
+    pub fn start(panel: PanelKind, sites: Sites) -> Self {
+        Self::with(panel, sites, "")
+    }
+
+    /// `more` is added to the configuration.
+    pub fn with(panel: PanelKind, sites: Sites, more: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let user = TestUser::get();
+        let root = dir.path().join("root");
+        let (main, idn) = (domain(SITE_MAIN), domain(SITE_IDN));
+        let mut own = vec![TreeSite::new(main.clone(), SiteKind::Main, "public_html")];
+        if sites == Sites::Several {
+            own.push(TreeSite::new(idn, SiteKind::Addon, "books"));
+            own.push(TreeSite::new(domain("blog.alice.example"), SiteKind::Sub, "public_html/blog"));
+            own.push(TreeSite::new(domain("alice-alias.example"), SiteKind::Alias, "public_html"));
+        }
+        let a = User {
+            name: user.name.clone(),
+            uid: user.uid,
+            gid: user.gid,
+            home: format!("/home/{}", user.name).into(),
+        };
+        let b = User {
+            name: NAME_OF_B.into(),
+            uid: UID_OF_B,
+            gid: UID_OF_B,
+            home: format!("/home/{NAME_OF_B}").into(),
+        };
+        let of_b = [TreeSite::new(domain(SITE_OF_B), SiteKind::Main, "public_html")];
+        for (user, sites) in [(&a, own.as_slice()), (&b, &of_b)] {
+            write_tree(panel, &root, user, sites);
+        }
+        let builder =
+            Builder::start(Options::new(BUILDER_USER, BUILDER_PASSWORD)).expect("the sandbox starts");
+        let trial = Self { dir, user, builder, panel };
+        std::fs::write(trial.dir.path().join("ca.pem"), trial.builder.ca_pem()).expect("written");
+        trial.write_config(more);
+        trial.user.own(trial.dir.path());
+        trial
+    }
+
+    /// The configuration, in a directory of programs.
+    pub fn config(&self) -> PathBuf {
+        self.dir.path().join("bin/panelgate.ini")
+    }
+
+    pub fn write_config(&self, more: &str) {
+        let dir = self.dir.path().display();
+        let text = format!(
+            "[panel]\nkind = {}\nroot = {dir}/root\npublic_ip = 192.0.2.10\n\
+             [builder]\nurl = {}\nusername = {BUILDER_USER}\npassword = {BUILDER_PASSWORD}\nca_file = {dir}/ca.pem\nhosts = {}\n\
+             [publish]\nendpoint = https://panel.example/panelgate/\n[store]\ndir = {dir}/state\n{more}\n",
+            self.panel.name(),
+            self.builder.api_url(),
+            self.builder.page_host(),
+        );
+        let config = self.config();
+        std::fs::create_dir_all(config.parent().expect("a directory")).expect("made");
+        std::fs::write(&config, text).expect("written");
+        chmod(&config, 0o600);
+        chmod(config.parent().expect("a directory"), 0o755);
+        self.user.own(config.parent().expect("a directory"));
+    }
+
+    /// A copy of the CGI program under a name of its own, beside the configuration.
+    pub fn program(&self, name: &str) -> PathBuf {
+        let program = self.dir.path().join("bin").join(name);
+        // By another process: a file that this one has open for writing cannot be run if a test beside forks at that moment.
+        let copied = Command::new("cp").arg(cgi_program()).arg(&program).status().expect("cp runs");
+        assert!(copied.success());
+        chmod(&program, 0o755);
+        self.user.own(&program);
+        program
+    }
+
+    /// Runs a program as the tests' user with exactly these variables.
+    pub fn run(&self, program: &Path, arguments: &[&str], variables: &[(&str, &str)], body: &[u8]) -> Output {
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().envs(variables.iter().copied()).current_dir("/");
+        if is_root() {
+            command.uid(self.user.uid).gid(self.user.gid);
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let _ = stdin.write_all(body);
+        drop(stdin);
+        child.wait_with_output().expect("the program ends")
+    }
+
+    /// How many sessions the builder has handed out.
+    pub fn sessions(&self) -> usize {
+        self.builder.requests().iter().filter(|call| call.target.contains("requestLogin")).count()
+    }
+}
+
+pub fn domain(name: &str) -> Domain {
+    Domain::new(name).expect("a domain")
+}
+
+fn write_tree(panel: PanelKind, root: &Path, user: &User, sites: &[TreeSite]) {
+    match panel {
+        PanelKind::CPanel => tree::write_cpanel_tree(root, user, sites).expect("a tree"),
+        PanelKind::DirectAdmin => {
+            tree_directadmin::write_directadmin_tree(root, user, sites).expect("a tree")
+        }
+        PanelKind::Plesk => tree_plesk::write_plesk_tree(root, user, sites).expect("a tree"),
+        PanelKind::Ini => write_ini_tree(root, user, sites),
+    }
+}
+
+fn write_ini_tree(root: &Path, user: &User, sites: &[TreeSite]) {
+    // The user database is the same for all trees.
+    let accounts = root.join("etc/panelgate/accounts.d");
+    std::fs::create_dir_all(&accounts).expect("made");
+    let passwd = root.join("etc/passwd");
+    let mut lines = std::fs::read_to_string(&passwd).unwrap_or_else(|_| "root:x:0:0::/root:/bin/sh\n".into());
+    lines.push_str(&format!("{}:x:{}:{}::{}:/bin/sh\n", user.name, user.uid, user.gid, user.home.display()));
+    std::fs::write(&passwd, lines).expect("written");
+    let mut text = String::from("[account]\nplan = Gold\nlocale = en\n");
+    for site in sites {
+        let (kind, root) = match site.kind {
+            SiteKind::Main => ("main", true),
+            SiteKind::Addon => ("addon", true),
+            SiteKind::Sub => ("sub", true),
+            SiteKind::Alias => ("alias", false),
+        };
+        text.push_str(&format!("[site {}]\nkind = {kind}\n", site.domain));
+        let folder = user.home.join(&site.folder);
+        let line = if root {
+            format!("document_root = {}\n", folder.display())
+        } else {
+            format!("of = {SITE_MAIN}\n")
+        };
+        text.push_str(&line);
+    }
+    std::fs::write(accounts.join(format!("{}.ini", user.name)), text).expect("written");
 }

@@ -145,7 +145,9 @@ impl Browser {
     pub fn screenshot(&self, file: &Path) {
         use base64::Engine;
         let data = self.get("/screenshot");
-        let png = base64::engine::general_purpose::STANDARD.decode(data.as_str().unwrap_or_default()).expect("base64");
+        let png = base64::engine::general_purpose::STANDARD
+            .decode(data.as_str().unwrap_or_default())
+            .expect("base64");
         std::fs::create_dir_all(file.parent().expect("a directory")).expect("the directory is made");
         std::fs::write(file, png).expect("the picture is written");
     }
@@ -154,13 +156,19 @@ impl Browser {
         let end = Instant::now() + Duration::from_secs(10);
         loop {
             let url = format!("{}/element", self.session);
-            let reply = raw(&self.agent, "POST", &url, Some(json!({ "using": "css selector", "value": selector })));
-            if let Some(id) = reply["value"].as_object().and_then(|value| value.values().next()).and_then(Value::as_str) {
-                if reply["value"]["error"].is_null() {
-                    return id.to_owned();
-                }
+            let reply =
+                raw(&self.agent, "POST", &url, Some(json!({ "using": "css selector", "value": selector })));
+            let value = &reply["value"];
+            let id = value.as_object().and_then(|value| value.values().next()).and_then(Value::as_str);
+            if let Some(id) = id.filter(|_| value["error"].is_null()) {
+                return id.to_owned();
             }
-            assert!(Instant::now() < end, "there is no {selector} at {}: {}", self.url(), self.text_of_page());
+            assert!(
+                Instant::now() < end,
+                "there is no {selector} at {}: {}",
+                self.url(),
+                self.text_of_page()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -190,6 +198,7 @@ fn raw(agent: &ureq::Agent, method: &str, url: &str, body: Option<Value>) -> Val
         ("POST", Some(body)) => agent.post(url).content_type("application/json").send(body.to_string()),
         _ => agent.get(url).call(),
     };
-    let text = result.expect("chromedriver answers").body_mut().with_config().limit(64 << 20).read_to_string();
+    let text =
+        result.expect("chromedriver answers").body_mut().with_config().limit(64 << 20).read_to_string();
     serde_json::from_str(&text.expect("a body")).expect("JSON")
 }

@@ -52,7 +52,8 @@ fn verdict(principal: &Principal, operation: Operation, panel: PanelKind, accoun
 fn who_may_open_what() {
     const PANELS: [PanelKind; 4] =
         [PanelKind::CPanel, PanelKind::DirectAdmin, PanelKind::Plesk, PanelKind::Ini];
-    let change: [(&str, fn(&mut Account)); 4] = [
+    type Change = fn(&mut Account);
+    let change: [(&str, Change); 4] = [
         ("ok", |_| {}),
         ("suspended", |account| account.suspended = true),
         ("demo-account", |account| account.demo = true),

@@ -1,0 +1,120 @@
+//! The one place that makes an HTTP client.
+//!
+//! Its rules: no proxy from the environment (below a web server a request header can set `HTTP_PROXY`), no redirect that the caller has not
+//! looked at, no cookie, no decompression, certificates always verified, every wait and buffer bounded.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Proxy};
+
+use crate::config::BuilderConfig;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::{file, identity};
+use crate::{VERSION, limits};
+
+/// Where systems keep the certificates that their administrator trusts: Red Hat's, Debian's and SUSE's families.
+const SYSTEM_BUNDLES: [&str; 3] =
+    ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/ca-bundle.pem"];
+
+/// Makes the client. This reads the trusted certificates, which takes longer than all else here: only at the first call, and not for a builder
+/// without TLS.
+pub(super) fn build(config: &BuilderConfig) -> Result<Agent> {
+    let secure = config.url.is_https() || !config.allow_http;
+    let roots = match &config.ca_file {
+        Some(path) => own_roots(path)?,
+        None if secure => system_roots(),
+        None => RootCerts::WebPki,
+    };
+    Ok(Agent::config_builder()
+        .proxy(proxy(config)?)
+        .tls_config(TlsConfig::builder().root_certs(roots).build())
+        .https_only(!config.allow_http)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .no_delay(true)
+        .user_agent(format!("panelgate/{VERSION}"))
+        .accept("application/json")
+        .accept_encoding("identity")
+        .timeout_global(Some(config.timeout))
+        .timeout_resolve(Some(config.connect_timeout))
+        .timeout_connect(Some(config.connect_timeout))
+        .max_response_header_size(limits::BUILDER_HEAD_BYTES)
+        // The input buffer must be able to hold more than the largest head, else a larger one would look like a lost connection.
+        .input_buffer_size(2 * limits::BUILDER_HEAD_BYTES)
+        .output_buffer_size(8 * 1024)
+        .max_idle_connections(4)
+        .max_idle_connections_per_host(2)
+        .max_idle_age(Duration::from_secs(15))
+        .build()
+        .into())
+}
+
+fn proxy(config: &BuilderConfig) -> Result<Option<Proxy>> {
+    let Some(url) = &config.proxy else { return Ok(None) };
+    Proxy::new(&url.origin()).map(Some).map_err(|_| {
+        Error::new(ErrorKind::Config, format!("[builder] proxy: {} cannot be used", url.origin()))
+    })
+}
+
+/// The certificates in the administrator's file. Each must be one, so that a damaged file is not found out as an untrusted builder.
+fn own_roots(path: &Path) -> Result<RootCerts> {
+    let fail =
+        |what: String| Error::new(ErrorKind::Config, format!("[builder] ca_file {}: {what}", path.display()));
+    let (bytes, mode) =
+        read_bundle(path).map_err(|error| fail("it cannot be read".into()).with_source(error))?;
+    if mode & 0o022 != 0 {
+        return Err(fail(format!("others can change this file (mode {mode:04o}): run chmod go-w on it")));
+    }
+    let certificates =
+        certificates(&bytes).map_err(|number| fail(format!("its PEM block number {number} is damaged")))?;
+    if certificates.is_empty() {
+        return Err(fail("it holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)".into()));
+    }
+    for (index, certificate) in certificates.iter().enumerate() {
+        let fault = RootCertStore::empty().add(CertificateDer::from(certificate.der()));
+        if fault.is_err() {
+            return Err(fail(format!("its certificate number {} is not valid X.509", index + 1)));
+        }
+    }
+    Ok(RootCerts::from(certificates))
+}
+
+/// What the system trusts, else the roots that were compiled in.
+fn system_roots() -> RootCerts {
+    for path in SYSTEM_BUNDLES {
+        let Ok((bytes, _)) = read_bundle(Path::new(path)) else { continue };
+        match certificates(&bytes) {
+            Ok(certificates) if !certificates.is_empty() => return RootCerts::from(certificates),
+            _ => log::warn!("{path} holds no usable certificates; looking elsewhere"),
+        }
+    }
+    RootCerts::WebPki
+}
+
+/// Reads a bundle of root or of this user. Systems keep them behind symbolic links, so the link is resolved first; what counts is who owns the
+/// file itself.
+fn read_bundle(path: &Path) -> Result<(Vec<u8>, u32), file::ReadError> {
+    let real: PathBuf = path.canonicalize().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => file::ReadError::Missing,
+        _ => file::ReadError::Io(error),
+    })?;
+    let content = file::read(&real, limits::CA_FILE_BYTES, &[0, identity::uids().effective])?;
+    Ok((content.bytes, content.mode))
+}
+
+/// The certificates in PEM text, or the number of the first block that is damaged.
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, usize> {
+    let mut found = Vec::new();
+    for (index, item) in parse_pem(pem).enumerate() {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => found.push(certificate),
+            Ok(_) => {}
+            Err(_) => return Err(index + 1),
+        }
+    }
+    Ok(found)
+}

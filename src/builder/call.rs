@@ -1,0 +1,146 @@
+//! One call: a POST, its redirects, its deadline.
+//!
+//! A redirect is followed by posting the same body again (`reference/builder-api.md` 1). The body may hold the publication password, and every
+//! call carries the brand's credentials, so:
+//!
+//! - never from https to http;
+//! - only to the server that was called or to one that `[builder] hosts` allows; anything else ends the call;
+//! - the credentials only to the host that was called, not even to another allowed one;
+//! - at most [`limits::BUILDER_REDIRECTS`] times, all within the one deadline.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::zeroize::Zeroizing;
+use ureq::http::{HeaderValue, Response, header};
+use ureq::{Agent, Body};
+
+use crate::config::BuilderConfig;
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
+use crate::types::{Secret, WebUrl};
+
+use super::buffer::SecretBuffer;
+use super::{address, faults};
+
+/// What came back, whatever the status.
+pub(super) struct Reply {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The whole body.
+    pub(super) body: SecretBuffer,
+    /// Scheme, host and port of the server that answered.
+    pub(super) origin: String,
+    /// Whether that server was sent the credentials.
+    pub(super) authorized: bool,
+}
+
+/// The value of the header `Authorization`.
+pub(super) fn basic(username: &str, password: &Secret) -> Zeroizing<String> {
+    let pair = Zeroizing::new(format!("{username}:{}", password.expose()));
+    let token = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+    Zeroizing::new(format!("Basic {}", *token))
+}
+
+/// Posts a JSON body to `first` and follows redirects.
+pub(super) fn post(
+    agent: &Agent,
+    config: &BuilderConfig,
+    first: WebUrl,
+    basic: &str,
+    body: &[u8],
+) -> Result<Reply> {
+    let begin = Instant::now();
+    let called = first.host().to_owned();
+    let mut credentials = HeaderValue::from_str(basic).map_err(|_| {
+        Error::new(ErrorKind::Config, "[builder] username or password cannot stand in a header")
+    })?;
+    credentials.set_sensitive(true);
+    let mut url = first.clone();
+    for hop in 0..=limits::BUILDER_REDIRECTS {
+        let left = config.timeout.saturating_sub(begin.elapsed());
+        let credentials = (url.host() == called).then_some(&credentials);
+        let response = send(agent, &url, credentials, body, (hop > 0).then_some(left))
+            .map_err(|fault| faults::describe(fault, &url, config))?;
+        let Some(next) = redirect(&response, &url)? else {
+            let (status, authorized) = (response.status().as_u16(), credentials.is_some());
+            let body = read(response, &url, config)?;
+            return Ok(Reply { status, body, origin: url.origin(), authorized });
+        };
+        address::allow_redirect(config, &first, &url, &next)?;
+        url = next;
+    }
+    let text = format!(
+        "{} redirects more than {} times: check [builder] url",
+        first.origin(),
+        limits::BUILDER_REDIRECTS
+    );
+    Err(Error::new(ErrorKind::BuilderProtocol, text))
+}
+
+/// Sends one request. `left` is what remains of the call's time, if that is less than the agent's own limit.
+fn send(
+    agent: &Agent,
+    url: &WebUrl,
+    credentials: Option<&HeaderValue>,
+    body: &[u8],
+    left: Option<Duration>,
+) -> std::result::Result<Response<Body>, ureq::Error> {
+    let mut request = agent.post(url.to_string()).header(header::CONTENT_TYPE, "application/json");
+    if let Some(credentials) = credentials {
+        request = request.header(header::AUTHORIZATION, credentials);
+    }
+    if let Some(left) = left {
+        request = request.config().timeout_global(Some(left)).build();
+    }
+    request.send(body)
+}
+
+/// Where the response redirects to; `None` if it is no redirect.
+fn redirect(response: &Response<Body>, url: &WebUrl) -> Result<Option<WebUrl>> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let fail = |what: &str| {
+        Error::new(
+            ErrorKind::BuilderProtocol,
+            format!("{} redirects without saying where: {what}", url.origin()),
+        )
+    };
+    let mut locations = response.headers().get_all(header::LOCATION).iter();
+    match (locations.next().map(HeaderValue::to_str), locations.next()) {
+        (None, _) => Err(fail("there is no Location")),
+        (Some(_), Some(_)) => Err(fail("there is more than one Location")),
+        (Some(Err(_)), None) => Err(fail("Location is not text")),
+        (Some(Ok(location)), None) => {
+            url.resolve(location).map(Some).map_err(|fault| fail(&format!("of Location, {fault}")))
+        }
+    }
+}
+
+/// The whole body, if it is not too large.
+fn read(response: Response<Body>, url: &WebUrl, config: &BuilderConfig) -> Result<SecretBuffer> {
+    let mut reader = response.into_body().into_reader();
+    let mut body = SecretBuffer::new();
+    let mut piece = Zeroizing::new([0; 4096]);
+    loop {
+        let count = match reader.read(piece.as_mut_slice()) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(fault) => return Err(faults::describe_body(fault.into(), url, config)),
+        };
+        if (body.len() + count) as u64 > limits::BUILDER_REPLY_BYTES {
+            let text = format!(
+                "the answer of {} is larger than {} bytes",
+                url.origin(),
+                limits::BUILDER_REPLY_BYTES
+            );
+            return Err(Error::new(ErrorKind::BuilderProtocol, text));
+        }
+        // Writing to memory does not fail.
+        let _ = body.write_all(&piece[..count]);
+    }
+    Ok(body)
+}

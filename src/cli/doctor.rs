@@ -1,0 +1,117 @@
+//! `panelgate doctor`: prints what [`crate::ops::doctor`] finds.
+
+use clap::Args;
+
+use super::output::{Cell, Output, Style};
+use super::progress::Progress;
+use crate::error::{ErrorKind, Result};
+use crate::gateway::{self, Reach};
+use crate::ops::doctor::{self, Check, Options, State, Watcher};
+
+/// Check configuration, panel and builder, and say in plain words what is wrong
+///
+/// Looks at the programs and the configuration file with their permissions, the panel and its accounts, the state directory, the users that are trusted, the
+/// publication, and the way to the builder: name, connection, certificate, clock, credentials, licence. Each failure says what to do about it.
+///
+/// Nothing is changed, here or at the builder, and no password is shown. Run it after installing, after changing the configuration, and when the
+/// button does not work.
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  panelgate doctor
+  panelgate doctor --deep                       read every account of the panel, too
+  panelgate doctor --json | jq '.checks[] | select(.state != \"ok\")'
+  panelgate doctor --config ./panelgate.ini     check a file before installing it
+
+Exit code: 0 if nothing failed (warnings are no failures), else that of the
+first failure.
+
+JSON:
+  {\"ok\", \"checks\": [{\"name\", \"state\", \"text\", \"advice\", \"kind\", \"milliseconds\"}]}
+  Every check is there, always; state is ok, warning, fail, unknown or skipped.")]
+pub(super) struct Arguments {
+    /// Read every account of the panel instead of counting them; takes minutes on a large server
+    #[arg(long)]
+    deep: bool,
+
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
+    let config = gateway::direct_config(reach)?;
+    let options = Options { config, deep: arguments.deep };
+    let report = {
+        let mut printer = Printer { output, json: arguments.json, progress: None };
+        doctor::run(&options, &mut printer)
+    };
+    if arguments.json {
+        output.json(&report);
+    } else {
+        summary(&report, output);
+    }
+    Ok(report.failure().map_or(0, ErrorKind::exit_code))
+}
+
+struct Printer<'a> {
+    output: &'a mut Output,
+    json: bool,
+    progress: Option<Progress>,
+}
+
+impl Watcher for Printer<'_> {
+    fn begin(&mut self, name: &'static str) {
+        self.progress = Some(Progress::start(name));
+    }
+
+    fn end(&mut self, check: &Check) {
+        self.progress = None;
+        // What was not looked at is named at the end, in one line.
+        if !self.json && check.state != State::Skipped {
+            print(check, self.output);
+        }
+    }
+}
+
+const fn word(state: State) -> (&'static str, Style) {
+    match state {
+        State::Ok => ("ok      ", Style::Good),
+        State::Warning => ("warning ", Style::Doubtful),
+        State::Fail => ("FAIL    ", Style::Bad),
+        State::Unknown => ("unknown ", Style::Faint),
+        State::Skipped => ("skipped ", Style::Faint),
+    }
+}
+
+fn print(check: &Check, output: &mut Output) {
+    let (word, style) = word(check.state);
+    let time = format!("  ({} ms)", check.time.as_millis());
+    output.line(&[
+        Cell::new(word).style(style),
+        Cell::new(format!("{:<20}", check.name)).style(Style::Strong),
+        Cell::new(&check.text),
+        Cell::new(time).style(Style::Faint),
+    ]);
+    if let Some(advice) = &check.advice {
+        output.line(&[Cell::new(format!("{:28}-> {advice}", ""))]);
+    }
+}
+
+fn summary(report: &doctor::Report, output: &mut Output) {
+    let skipped: Vec<&str> =
+        report.checks.iter().filter(|check| check.state == State::Skipped).map(|check| check.name).collect();
+    if !skipped.is_empty() {
+        let text = format!("Not looked at, because of an earlier failure: {}.", skipped.join(", "));
+        output.line(&[Cell::new(text).style(Style::Faint)]);
+    }
+    let count = |state| report.checks.iter().filter(|check| check.state == state).count();
+    let (warnings, failures) = (count(State::Warning), count(State::Fail));
+    let (text, style) = match (failures, warnings) {
+        (0, 0) => ("All is well.".to_owned(), Style::Good),
+        (0, warnings) => (format!("It works; warnings: {warnings}."), Style::Doubtful),
+        (failures, warnings) => {
+            (format!("Failures: {failures}, warnings: {warnings}. Begin with the first failure."), Style::Bad)
+        }
+    };
+    output.line(&[Cell::new(text).style(style)]);
+}

@@ -1,0 +1,177 @@
+//! The command line program `panelgate`.
+//!
+//! The help texts here are its manual. The commands call the use cases through [`crate::gateway::for_program`]; only `output` prints.
+
+mod audit;
+mod broker;
+#[cfg(feature = "sandbox")]
+mod demo;
+mod doctor;
+mod open;
+mod output;
+mod progress;
+mod revoke;
+mod site;
+mod sites;
+mod status;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Parser, Subcommand};
+use log::LevelFilter;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::gateway::Reach;
+use crate::sys::{environment, logging};
+use output::Output;
+
+const ABOUT: &str = "The back end of the \"Website Builder\" button in hosting panels.
+
+A click on the button in cPanel, DirectAdmin, Plesk or a panel of your own becomes a signed-on builder session for a site of that account. This \
+program does the same by hand, shows what Panelgate reads from the panel, and says what is wrong when something is.";
+
+const AFTER: &str = "First steps:
+  panelgate demo            see it work, without installation, network or root
+  panelgate doctor          check configuration, panel and builder of this server
+  panelgate sites alice     what Panelgate knows of an account
+  panelgate open shop.example
+                            a session address for a site
+
+Exit codes:
+  0      done; for doctor: nothing failed
+  1      the output could not be written
+  2      wrong use of the command line
+  3-7    configuration, permission, a part that is not running, versions that do not
+         fit, too many requests
+  10-19  the panel's data: no such account, no such site, suspended, ...
+  30-36  the builder: unreachable, certificate, credentials, licence, ...
+  40     publication of the site is not set up
+  60     the store cannot be read or written
+  70     a fault of Panelgate or of the system below it
+  The line on standard error ends with the name of the error: [site-not-found].
+
+Files:
+  /etc/panelgate/panelgate.ini   settings and the builder's password: root only, mode 0600
+  /etc/panelgate/accounts.d/     accounts of custom hosting, one USER.ini each
+  /var/lib/panelgate/            install key and store: root only, mode 0700
+  /run/panelgate/broker.sock     where the broker listens
+
+Environment:
+  NO_COLOR   no colours when it is set and not empty
+  Everything else comes from the configuration; proxies named by the environment are never used.";
+
+#[derive(Parser)]
+#[command(name = "panelgate", version, about = "The back end of the \"Website Builder\" button in hosting panels", long_about = ABOUT)]
+#[command(after_long_help = AFTER, after_help = "panelgate --help says more, panelgate COMMAND --help says all about a command.")]
+#[command(max_term_width = 100, arg_required_else_help = true, disable_help_subcommand = true)]
+struct Arguments {
+    /// Read this configuration instead of /etc/panelgate/panelgate.ini
+    ///
+    /// With it, a user other than root can run a private trial: the file must belong to that user, with mode 0600, and every path in it should
+    /// lead to data of that user. The demo has a configuration of its own.
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Everywhere")]
+    config: Option<PathBuf>,
+
+    /// Ask the broker behind this socket instead of /run/panelgate/broker.sock; for `broker`, listen there
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Everywhere")]
+    socket: Option<PathBuf>,
+
+    /// Say more on standard error; twice for everything
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Everywhere")]
+    verbose: u8,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Open(open::Arguments),
+    Sites(sites::Arguments),
+    Doctor(doctor::Arguments),
+    /// Run the broker, the privileged process that opens sessions for accounts
+    ///
+    /// systemd starts it (panelgate.service) and passes it the socket. By hand it listens on --socket. It reads the configuration once and again on
+    /// SIGHUP; SIGTERM ends it when what is running is finished.
+    Broker,
+    Status(status::Arguments),
+    Audit(audit::Arguments),
+    Revoke(revoke::Arguments),
+    Site(site::Arguments),
+    #[cfg(feature = "sandbox")]
+    Demo(demo::Arguments),
+}
+
+/// Runs the program with the arguments and the environment of this process.
+pub fn main() -> ExitCode {
+    let mut output = Output::new();
+    let code = run(std::env::args_os(), &mut output);
+    ExitCode::from(output.finish(code))
+}
+
+fn run(arguments: impl Iterator<Item = OsString>, output: &mut Output) -> u8 {
+    // Below a web server arguments and environment are a visitor's.
+    if environment::is_cgi() {
+        let text = "this is the command line program; it does not work below a web server or panel (GATEWAY_INTERFACE or REQUEST_METHOD is set)";
+        return output.error(&Error::new(ErrorKind::Forbidden, text));
+    }
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(answer) => return output.usage(&answer),
+    };
+    logging::start(logging::Target::Stderr, level(arguments.verbose));
+    match execute(&arguments, output) {
+        Ok(code) => code,
+        Err(error) => output.error(&error),
+    }
+}
+
+fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
+    let reach = Reach { config: arguments.config.as_deref(), socket: arguments.socket.as_deref() };
+    match &arguments.command {
+        Command::Open(command) => open::run(command, reach, output),
+        Command::Sites(command) => sites::run(command, reach, output),
+        Command::Doctor(command) => doctor::run(command, reach, output),
+        Command::Broker => broker::run(reach),
+        Command::Status(command) => status::run(command, reach, output),
+        Command::Audit(command) => audit::run(command, reach, output),
+        Command::Revoke(command) => revoke::run(command, reach, output),
+        Command::Site(command) => site::run(command, reach, output),
+        #[cfg(feature = "sandbox")]
+        Command::Demo(command) => demo::run(command, output),
+    }
+}
+
+const fn level(verbose: u8) -> LevelFilter {
+    match verbose {
+        0 => LevelFilter::Warn,
+        1 => LevelFilter::Info,
+        _ => LevelFilter::Debug,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_exit_codes_in_the_help_are_those_of_the_errors() {
+        for kind in ErrorKind::ALL {
+            let page_only = kind.code() / 100 == 5;
+            let listed = matches!(kind.exit_code(), 2..=7 | 10..=19 | 30..=36 | 40 | 60 | 70);
+            assert!(
+                listed || page_only || *kind == ErrorKind::Panic,
+                "{kind} exits with {}",
+                kind.exit_code()
+            );
+        }
+    }
+}

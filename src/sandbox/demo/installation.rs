@@ -1,0 +1,234 @@
+//! The demo's files: the program with its private configuration, the account's data, the builder's certificate.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::panel::SiteKind;
+use crate::sandbox::tree::{TreeSite, write_cpanel_tree};
+use crate::sandbox::{self, Builder, Ui};
+use crate::sys::users::{self, User};
+use crate::sys::{identity, random};
+use crate::types::{Domain, Username};
+
+/// The sites of the demo's account.
+pub(super) const SITES: [&str; 2] = ["shop.example", "bücher.example"];
+
+/// Whom root becomes.
+const NOBODY: &str = "nobody";
+
+/// A site that the account does not have.
+pub(super) const FOREIGN_SITE: &str = "bank.example";
+
+/// The languages that the pages behind the icon can be seen in: code and name.
+pub(super) const LANGUAGES: [(&str, &str); 6] = [
+    ("en", "English"),
+    ("de", "Deutsch"),
+    ("fr", "Français"),
+    ("es", "Español"),
+    ("lt", "Lietuvių"),
+    ("ar", "العربية"),
+];
+
+/// A directory that only this user can enter, removed with everything in it when it is dropped.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            log::warn!("{} could not be removed: {error}", self.0.display());
+        }
+    }
+}
+
+/// A private trial installation with a builder to talk to.
+pub(super) struct Installation {
+    // Dropped before the directory.
+    builder: Builder,
+    program: PathBuf,
+    account: Username,
+    scratch: Scratch,
+}
+
+impl Installation {
+    /// Reads the program while this process still may, gives up root, and writes everything as the user that is left.
+    pub(super) fn make() -> Result<Self> {
+        let program = read_program()?;
+        let user = become_nobody_if_root()?;
+        let scratch =
+            scratch().map_err(|error| fail("no directory for the demo's files was found", error))?;
+        let password = hex(&random::bytes::<16>());
+        let options = sandbox::Options { ui: Ui::Plain, ..sandbox::Options::new("demo", &password) };
+        let builder =
+            Builder::start(options).map_err(|error| fail("the demo's builder cannot be started", error))?;
+        let installation = Self {
+            builder,
+            program: scratch.0.join("trial/panelgate.cgi"),
+            account: account_name(&user)?,
+            scratch,
+        };
+        installation
+            .write(&program, &user, &password)
+            .map_err(|error| fail("the demo's files cannot be written", error))?;
+        Ok(installation)
+    }
+
+    fn write(&self, program: &[u8], user: &User, password: &str) -> io::Result<()> {
+        let directory = &self.scratch.0;
+        let private = |path: &Path, mode: u32, bytes: &[u8]| {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+            file.write_all(bytes)
+        };
+        DirBuilder::new().mode(0o700).create(directory.join("trial"))?;
+        private(&self.program, 0o700, program)?;
+        private(&directory.join("trial/builder-ca.pem"), 0o600, self.builder.ca_pem().as_bytes())?;
+        private(&directory.join("trial/panelgate.ini"), 0o600, self.settings(password).as_bytes())?;
+        let user = User {
+            name: self.account.to_string(),
+            home: Path::new("/home").join(self.account.as_str()),
+            ..user.clone()
+        };
+        let site = |index: usize, kind, folder: &str| {
+            Domain::new(SITES[index])
+                .map(|domain| TreeSite::new(domain, kind, folder))
+                .map_err(io::Error::other)
+        };
+        let sites = [site(0, SiteKind::Main, "public_html")?, site(1, SiteKind::Addon, "books")?];
+        write_cpanel_tree(&directory.join("tree"), &user, &sites)
+    }
+
+    /// The configuration that lies beside the program.
+    fn settings(&self, password: &str) -> String {
+        let directory = self.scratch.0.display();
+        let (url, hosts) = (self.builder.api_url(), self.builder.page_host());
+        format!(
+            "; The demo's configuration. The builder's pages have no TLS here, so that a browser shows them without a warning.\n\
+             [panel]\nkind = cpanel\nroot = {directory}/tree\n\n\
+             [builder]\nurl = {url}\nusername = demo\npassword = {password}\nhosts = {hosts}\nallow_http = yes\n\
+             ca_file = {directory}/trial/builder-ca.pem\n\n\
+             [publish]\ntype = http\nendpoint = https://panel.example/panelgate/\n\n\
+             [store]\ndir = {directory}/state\n"
+        )
+    }
+
+    /// The directory of all files.
+    pub(super) fn directory(&self) -> &Path {
+        &self.scratch.0
+    }
+
+    /// The program behind the icon.
+    pub(super) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The account that has the sites.
+    pub(super) fn account(&self) -> &Username {
+        &self.account
+    }
+
+    /// Host and port of the builder's pages.
+    pub(super) fn builder_host(&self) -> &str {
+        self.builder.page_host()
+    }
+
+    /// Sets the account's language in the panel's data; `code` is one of [`LANGUAGES`].
+    pub(super) fn set_locale(&self, code: &str) -> io::Result<()> {
+        let path = self.scratch.0.join("tree/var/cpanel/users").join(self.account.as_str());
+        let old = std::fs::read_to_string(&path)?;
+        let new: String =
+            old.lines()
+                .map(|line| {
+                    if line.starts_with("LOCALE=") { format!("LOCALE={code}\n") } else { format!("{line}\n") }
+                })
+                .collect();
+        // Replaced as a whole: a page that reads it at this moment gets the one or the other.
+        let temporary = path.with_file_name(format!(".{}", hex(&random::bytes::<8>())));
+        std::fs::write(&temporary, new)?;
+        std::fs::rename(&temporary, &path)
+    }
+}
+
+/// The real program, from beside this one.
+fn read_program() -> Result<Vec<u8>> {
+    let own =
+        std::env::current_exe().map_err(|error| fail("this program's own file cannot be found", error))?;
+    for name in ["panelgate-cgi", "panelgate.cgi", "../lib/panelgate/panelgate.cgi"] {
+        match std::fs::read(own.with_file_name(name)) {
+            Ok(bytes) => return Ok(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(fail(&format!("the program {name} beside this one cannot be read"), error));
+            }
+        }
+    }
+    let directory = own.parent().unwrap_or(Path::new("/"));
+    let text = format!(
+        "the demo needs the program panelgate-cgi or panelgate.cgi in {}: build it (cargo build --bin panelgate-cgi)",
+        directory.display()
+    );
+    Err(Error::new(ErrorKind::Unavailable, text))
+}
+
+/// The page's program never runs as root, and neither does anything else of the demo.
+fn become_nobody_if_root() -> Result<User> {
+    let uids = identity::uids();
+    if uids.effective != 0 && uids.real != 0 {
+        let known = users::by_uid(uids.effective)
+            .map_err(|error| fail("the user database cannot be asked", error))?;
+        let unknown =
+            User { name: "demo".into(), uid: uids.effective, gid: uids.effective, home: PathBuf::new() };
+        return Ok(known.unwrap_or(unknown));
+    }
+    let nobody = users::by_name(NOBODY).map_err(|error| fail("the user database cannot be asked", error))?;
+    let nobody = nobody.ok_or_else(|| {
+        let text =
+            "the demo does not run as root, and there is no user nobody to become: run it as another user";
+        Error::new(ErrorKind::Unavailable, text)
+    })?;
+    identity::drop_to(&nobody).map_err(|error| fail("root cannot be given up", error))?;
+    Ok(nobody)
+}
+
+/// The user's own name where it can be an account's; who has given up root has none of their own.
+fn account_name(user: &User) -> Result<Username> {
+    match Username::new(&user.name) {
+        Ok(name) if user.name != NOBODY => Ok(name),
+        _ => Username::new("demo"),
+    }
+}
+
+/// A new directory where programs may be started.
+fn scratch() -> io::Result<Scratch> {
+    let mut last = io::Error::other("there is none");
+    for parent in [std::env::temp_dir(), PathBuf::from("/tmp"), PathBuf::from("/var/tmp")] {
+        let path = parent.join(format!("panelgate-demo-{}", hex(&random::bytes::<8>())));
+        match make_directory(&parent, &path) {
+            Ok(()) => return Ok(Scratch(path)),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn make_directory(parent: &Path, path: &Path) -> io::Result<()> {
+    let flags = rustix::fs::statvfs(parent)?.f_flag;
+    if flags.contains(rustix::fs::StatVfsMountFlags::NOEXEC) {
+        return Err(io::Error::other(format!("no program may be started in {} (noexec)", parent.display())));
+    }
+    // The paths go into a configuration file, where a line is a value.
+    if !parent.is_absolute() || parent.to_str().is_none_or(|text| text.chars().any(char::is_control)) {
+        return Err(io::Error::other("the directory for temporary files has an odd name"));
+    }
+    DirBuilder::new().mode(0o700).create(path)
+}
+
+/// Random bytes as text.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn fail(what: &str, error: io::Error) -> Error {
+    Error::new(ErrorKind::Internal, what).with_source(error)
+}

@@ -1,0 +1,106 @@
+//! An answer before it is written.
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Status, headers and body of an answer.
+#[derive(Clone, Debug)]
+pub struct Response {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+    head_only: bool,
+}
+
+impl Response {
+    /// An answer with the headers that every page has.
+    pub(super) fn html(status: u16, body: String) -> Self {
+        let headers = [
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Cache-Control", "no-store"),
+            ("Referrer-Policy", "no-referrer"),
+            ("X-Content-Type-Options", "nosniff"),
+        ];
+        let headers = headers.map(|(name, value)| (name, value.to_owned())).into();
+        Self { status, headers, body: body.into_bytes(), head_only: false }
+    }
+
+    /// Adds a header; one of that name that is there already stays.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] if the value could break out of its line (RFC 9110 5.5). The value is not part of the error: it may be secret.
+    pub(super) fn with_header(mut self, name: &'static str, value: String) -> Result<Self> {
+        if !value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            let text = format!("the value of the header {name} holds characters that a header may not hold");
+            return Err(Error::new(ErrorKind::Internal, text));
+        }
+        self.headers.push((name, value));
+        Ok(self)
+    }
+
+    /// The same answer without its body, for HEAD.
+    pub(super) fn without_body(mut self) -> Self {
+        self.head_only = true;
+        self
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The standard words for the status (RFC 9110 15).
+    pub fn reason(&self) -> &'static str {
+        match self.status {
+            200 => "OK",
+            303 => "See Other",
+            400 => "Bad Request",
+            403 => "Forbidden",
+            404 => "Not Found",
+            405 => "Method Not Allowed",
+            409 => "Conflict",
+            413 => "Content Too Large",
+            429 => "Too Many Requests",
+            500 => "Internal Server Error",
+            502 => "Bad Gateway",
+            503 => "Service Unavailable",
+            _ => "Other",
+        }
+    }
+
+    /// The headers, in order.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.headers.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// The body that is to be written; empty for HEAD.
+    pub fn body(&self) -> &[u8] {
+        if self.head_only { &[] } else { &self.body }
+    }
+
+    /// The length of the body that GET would have had (RFC 9110 8.6).
+    pub(super) fn content_length(&self) -> usize {
+        self.body.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_status_of_an_error_has_its_words() {
+        for kind in ErrorKind::ALL {
+            let response = Response::html(kind.http_status(), String::new());
+            assert_ne!(response.reason(), "Other", "{kind}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_value_never_breaks_its_line(value in any::<String>()) {
+            let taken = Response::html(200, String::new()).with_header("Location", value.clone());
+            prop_assert_eq!(taken.is_ok(), value.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+        }
+    }
+}
