@@ -193,13 +193,22 @@ fn without_root_and_configuration_it_says_who_can() {
     std::fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
     let program = dir.path().join("panelgate");
     std::fs::copy(PROGRAM, &program).unwrap();
-    for arguments in [&["sites", "alice"][..], &["open", "shop.example"], &["doctor"]] {
+    for (arguments, code, text) in [
+        (&["sites", "alice"][..], 5, "broker.sock: it cannot be reached"),
+        (&["open", "shop.example"], 5, "broker.sock: it cannot be reached"),
+        (&["status"], 5, "broker.sock: it cannot be reached"),
+        (&["doctor"], 4, "only root can do this"),
+        (&["audit"], 4, "only root can do this"),
+        (&["revoke", "--all"], 4, "only root can do this"),
+        (&["site", "claim", "shop.example"], 4, "only root can do this"),
+        (&["broker"], 4, "the broker must be started as root"),
+    ] {
         let mut command = Command::new(&program);
         command.env_clear().args(arguments);
         if is_root() {
             command.uid(65_534).gid(65_534);
         }
-        ends(&command.output().unwrap(), 5, "only root can do this directly");
+        ends(&command.output().unwrap(), code, text);
     }
 }
 
