@@ -32,6 +32,12 @@ pub const COMMAND_OUTPUT_BYTES: u64 = 16 * 1024 * 1024;
 /// Longest run of a panel's own program behind a click.
 pub const COMMAND_TIME: Duration = Duration::from_secs(20);
 
+/// Most connections to the builder that are kept for the next call.
+pub const BUILDER_IDLE_CONNECTIONS: usize = 32;
+
+/// Longest time that a connection to the builder is kept without a call.
+pub const BUILDER_IDLE_TIME: Duration = Duration::from_secs(15);
+
 /// Largest answer of the builder to a JSON call, in bytes.
 pub const BUILDER_REPLY_BYTES: u64 = 1024 * 1024;
 

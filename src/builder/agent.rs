@@ -4,7 +4,6 @@
 //! looked at, no cookie, no decompression, certificates always verified, every wait and buffer bounded.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -46,9 +45,9 @@ pub(super) fn build(config: &BuilderConfig) -> Result<Agent> {
         // The input buffer must be able to hold more than the largest head, else a larger one would look like a lost connection.
         .input_buffer_size(2 * limits::BUILDER_HEAD_BYTES)
         .output_buffer_size(8 * 1024)
-        .max_idle_connections(4)
-        .max_idle_connections_per_host(2)
-        .max_idle_age(Duration::from_secs(15))
+        .max_idle_connections(limits::BUILDER_IDLE_CONNECTIONS)
+        .max_idle_connections_per_host(limits::BUILDER_IDLE_CONNECTIONS)
+        .max_idle_age(limits::BUILDER_IDLE_TIME)
         .build()
         .into())
 }

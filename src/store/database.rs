@@ -44,6 +44,11 @@ impl Store {
         Ok(Self { path, connection: Mutex::new(connection) })
     }
 
+    /// Whether there is a database in `dir`.
+    pub fn exists(dir: &Path) -> bool {
+        dir.join(NAME).exists()
+    }
+
     /// Does something with the database alone; `what` is for the error.
     pub(super) fn with<T>(
         &self,

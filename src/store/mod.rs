@@ -11,4 +11,4 @@ mod sites;
 pub use audit::{AuditEntry, AuditQuery};
 pub use database::Store;
 pub use install_key::InstallKey;
-pub use sites::{Binding, SiteRow};
+pub use sites::{Binding, Facts, SiteRow};

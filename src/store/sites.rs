@@ -36,6 +36,15 @@ pub enum Binding {
     Numeric,
 }
 
+/// How much is in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Sites with a key that is not closed.
+    pub sites: usize,
+    /// Jobs that are not done.
+    pub waiting: usize,
+}
+
 const COLUMNS: &str = "key, domain, panel, account, uid, mark, token, floor, opened, closed IS NOT NULL";
 
 impl Store {
@@ -110,6 +119,21 @@ impl Store {
             let mut statement = connection.prepare_cached(sql)?;
             let rows = statement.query_map(params![account, site, to_sql(floor)], |row| domain_of(row, 0))?;
             rows.collect()
+        })
+    }
+
+    /// How much there is; for the doctor.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn facts(&self) -> Result<Facts> {
+        let sql = "SELECT (SELECT count(*) FROM sites WHERE closed IS NULL), (SELECT count(*) FROM jobs WHERE done IS NULL)";
+        let number = |row: &Row<'_>, column| {
+            row.get(column).map(|number| usize::try_from(from_sql(number)).unwrap_or(usize::MAX))
+        };
+        self.with("it cannot be read", |connection| {
+            connection
+                .query_row(sql, [], |row| Ok(Facts { sites: number(row, 0)?, waiting: number(row, 1)? }))
         })
     }
 
