@@ -493,7 +493,8 @@ fn the_demo_checks_itself_and_leaves_nothing_behind() {
     ] {
         assert!(out(&output).contains(text), "{}", out(&output));
     }
-    assert!(is_empty(dir.path()));
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().flat_map(|e| walk(e.unwrap().path())).collect();
+    assert!(left.is_empty(), "{left:?} {}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -513,7 +514,8 @@ fn the_demo_ends_on_a_signal_and_leaves_nothing_behind() {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert!(is_empty(dir.path()));
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().flat_map(|e| walk(e.unwrap().path())).collect();
+    assert!(left.is_empty(), "{left:?} {}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -523,4 +525,14 @@ fn the_demo_says_what_is_missing() {
     std::fs::copy(PROGRAM, &program).unwrap();
     let output = Command::new(&program).env_clear().args(["demo", "--check"]).output().unwrap();
     ends(&output, 5, "the demo needs the program panelgate-cgi");
+}
+
+fn walk(path: std::path::PathBuf) -> Vec<std::path::PathBuf> {
+    let mut found = vec![path.clone()];
+    if path.is_dir() {
+        for entry in std::fs::read_dir(&path).unwrap() {
+            found.extend(walk(entry.unwrap().path()));
+        }
+    }
+    found
 }
