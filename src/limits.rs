@@ -193,3 +193,12 @@ pub const SANDBOX_SITES: usize = 1000;
 
 /// Most sessions that the embedded builder remembers.
 pub const SANDBOX_SESSIONS: usize = 1000;
+
+/// Time for which DirectAdmin's word about a session is taken again.
+pub const PANEL_SESSION_TIME: Duration = Duration::from_secs(30);
+
+/// Most sessions whose owner is remembered.
+pub const PANEL_SESSIONS: usize = 10_000;
+
+/// Longest call of the panel's own port.
+pub const PANEL_CALL_TIME: Duration = Duration::from_secs(5);

@@ -12,12 +12,12 @@ use crate::limits;
 use crate::ops::admin::Target;
 use crate::ops::token::Binding;
 use crate::ops::{OpenRequest, Overview, OverviewRequest, Session, SiteEntry};
-use crate::panel::{Account, Site, SiteKind};
+use crate::panel::{Account, PanelSession, Site, SiteKind};
 use crate::store::AuditQuery;
 use crate::types::{AccountId, Domain, Reference, Secret, Username};
 
 /// Arguments of `overview`.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct OverviewArgs {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     account: Option<Username>,
@@ -25,6 +25,8 @@ pub(super) struct OverviewArgs {
     site: Option<Domain>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    panel_session: Option<[String; 2]>,
     /// The first site wanted: a frame holds only so many.
     #[serde(default)]
     from: usize,
@@ -37,6 +39,7 @@ impl OverviewArgs {
             account: request.account.clone(),
             site: request.site.clone(),
             session: request.binding.map(|binding| hex(&binding.session)),
+            panel_session: request.panel_session.as_ref().map(session_pair),
         }
     }
 
@@ -50,12 +53,13 @@ impl OverviewArgs {
 
     pub(super) fn into_request(self) -> Result<OverviewRequest> {
         let binding = self.session.as_deref().map(binding).transpose()?;
-        Ok(OverviewRequest { account: self.account, site: self.site, binding })
+        let panel_session = panel_session(self.panel_session)?;
+        Ok(OverviewRequest { account: self.account, site: self.site, binding, panel_session })
     }
 }
 
 /// Arguments of `open`.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct OpenArgs {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     account: Option<Username>,
@@ -71,6 +75,8 @@ pub(super) struct OpenArgs {
     session: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     claimed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    panel_session: Option<[String; 2]>,
 }
 
 impl OpenArgs {
@@ -83,6 +89,7 @@ impl OpenArgs {
             token: request.form.as_ref().map(|(token, _)| token.clone()),
             session: request.form.as_ref().map(|(_, binding)| hex(&binding.session)),
             claimed: request.claimed.clone(),
+            panel_session: request.panel_session.as_ref().map(session_pair),
         }
     }
 
@@ -96,9 +103,16 @@ impl OpenArgs {
             (Some(token), Some(session)) => Some((token, binding(&session)?)),
             _ => return Err(Error::new(ErrorKind::BadRequest, "token and session belong together")),
         };
-        let (account, site, language, create_from) =
-            (self.account, self.site, self.language, self.create_from);
-        Ok(OpenRequest { reference, account, site, language, create_from, form, claimed: self.claimed })
+        Ok(OpenRequest {
+            reference,
+            account: self.account,
+            site: self.site,
+            language: self.language,
+            create_from: self.create_from,
+            form,
+            claimed: self.claimed.map(claimed),
+            panel_session: panel_session(self.panel_session)?,
+        })
     }
 }
 
@@ -323,6 +337,23 @@ impl WireOverview {
         };
         Overview { account, entries, form_targets: self.form_targets }
     }
+}
+
+/// What a caller says about itself goes into the audit as it is, but not without end.
+fn claimed(text: String) -> String {
+    text.chars().take(limits::QUOTED_BYTES).collect()
+}
+
+fn session_pair(session: &PanelSession) -> [String; 2] {
+    [session.id.expose().to_owned(), session.key.expose().to_owned()]
+}
+
+fn panel_session(pair: Option<[String; 2]>) -> Result<Option<PanelSession>> {
+    pair.map(|[id, key]| {
+        PanelSession::new(&id, &key)
+            .ok_or_else(|| Error::new(ErrorKind::BadRequest, "the panel session is malformed"))
+    })
+    .transpose()
 }
 
 fn hex(bytes: &[u8]) -> String {

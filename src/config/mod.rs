@@ -106,6 +106,10 @@ pub struct PanelConfig {
     /// `[directadmin] fixed_layout`: whether a site that neither the web server's configuration nor an override names lies where DirectAdmin puts
     /// sites, `~/domains/DOMAIN/public_html`; yes unless set.
     pub directadmin_fixed_layout: bool,
+    /// `[directadmin] require_session`: whether a process of an account must prove that it acts for a live session of the panel; yes unless set.
+    pub directadmin_require_session: bool,
+    /// `[directadmin] ca_file`: the certificates to trust for the panel itself instead of the system's.
+    pub directadmin_ca_file: Option<PathBuf>,
     /// `[plesk] command`: the `plesk` program; `/usr/sbin/plesk` unless set. Below `root`.
     pub plesk_command: PathBuf,
 }
@@ -372,6 +376,8 @@ fn panel(file: &IniFile) -> Result<PanelConfig> {
             .choice("missing_feature", &missing)?
             .unwrap_or(MissingFeature::DefaultList),
         directadmin_missing_item: directadmin.flag("missing_item", true)?,
+        directadmin_require_session: directadmin.flag("require_session", true)?,
+        directadmin_ca_file: directadmin.parse("ca_file", absolute_path)?,
         directadmin_fixed_layout: directadmin.flag("fixed_layout", true)?,
         plesk_command: absolute(&plesk, "command", "/usr/sbin/plesk")?,
     };

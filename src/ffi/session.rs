@@ -130,6 +130,7 @@ unsafe fn request(options: *const pgate_session_options, reference: Reference) -
             create_from: text::optional(options.create_from, "create_from")?,
             form: None,
             claimed: None,
+            panel_session: None,
         })
     }
 }

@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use crate::builder::Client;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::panel::{self, Account, Panel};
+use crate::panel::{self, Account, Panel, PanelSession};
 use crate::store::{InstallKey, Store};
 use crate::types::{Domain, Username};
 
@@ -79,6 +79,27 @@ impl Context {
         }
         let store = Store::open(&self.config.state_dir)?;
         Ok(self.store.get_or_init(|| store))
+    }
+
+    /// Where the panel can be asked, a process of an account must act for a live session of that account: the uid is also its website's.
+    fn prove_session(&self, principal: &Principal, session: Option<&PanelSession>) -> Result<()> {
+        let Principal::Account { name, .. } = principal else { return Ok(()) };
+        if !self.panel.requires_session() {
+            return Ok(());
+        }
+        let owner = session.map(|session| self.panel.session_owner(session)).transpose()?.flatten();
+        match owner {
+            Some(owner) if owner == *name => Ok(()),
+            Some(owner) => {
+                let text = format!("{principal} showed a panel session of account {owner}");
+                Err(Error::new(ErrorKind::Forbidden, text))
+            }
+            None => {
+                let text =
+                    format!("{principal} shows no live session of the panel ([directadmin] require_session)");
+                Err(Error::new(ErrorKind::Forbidden, text))
+            }
+        }
     }
 
     /// Finds the account that is meant, and reads it.

@@ -3,7 +3,7 @@
 use crate::builder::SessionRequest;
 use crate::config::{ServerIp, SessionConfig};
 use crate::error::{Error, ErrorKind, Result};
-use crate::panel::{Account, Site};
+use crate::panel::{Account, PanelSession, Site};
 use crate::store::AuditEntry;
 use crate::sys::clock;
 use crate::types::{Domain, Reference, Secret, Username, quote};
@@ -30,6 +30,8 @@ pub struct OpenRequest {
     pub form: Option<(String, Binding)>,
     /// What the caller says about itself, for the audit: client address, impersonation.
     pub claimed: Option<String>,
+    /// The panel's session that the caller says it acts for.
+    pub panel_session: Option<PanelSession>,
 }
 
 impl OpenRequest {
@@ -43,6 +45,7 @@ impl OpenRequest {
             create_from: None,
             form: None,
             claimed: None,
+            panel_session: None,
         }
     }
 }
@@ -107,6 +110,7 @@ fn record(context: &Context, principal: &Principal, request: &OpenRequest, resul
 }
 
 fn decide_and_open(context: &Context, principal: &Principal, request: &OpenRequest) -> Result<Session> {
+    context.prove_session(principal, request.panel_session.as_ref())?;
     let account = context.account(principal, request.account.as_ref(), request.site.as_ref())?;
     policy::allow_account(principal, Operation::OpenSite, context.panel.kind(), &account)?;
     let site = choose(context, &account, request.site.as_ref())?;

@@ -14,6 +14,7 @@ use super::messages::Preference;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::token::Binding;
+use crate::panel::PanelSession;
 use crate::types::{Domain, Username, quote_bytes};
 
 /// Every variable that is read.
@@ -136,6 +137,7 @@ impl Variables {
             panel_home: self.panel_home(directadmin),
             remote: self.ascii("REMOTE_ADDR").and_then(|text| text.parse().ok()),
             login_as: self.ascii("LOGIN_AS_MASTER").and_then(|name| Username::new(&name).ok()),
+            panel_session: self.panel_session(),
             prefetch: self.is_prefetch(),
             method: self.ascii("REQUEST_METHOD"),
             content_type: self.ascii("CONTENT_TYPE").map(|text| essence(&text)),
@@ -144,6 +146,10 @@ impl Variables {
             post: self.values.remove("POST"),
             directadmin,
         })
+    }
+
+    fn panel_session(&self) -> Option<PanelSession> {
+        PanelSession::new(&self.ascii("SESSION_ID")?, &self.ascii("SESSION_KEY")?)
     }
 
     fn ascii(&self, name: &str) -> Option<String> {
@@ -249,6 +255,8 @@ pub(super) struct Meta {
     pub(super) remote: Option<IpAddr>,
     /// Who is logged in as this account, as DirectAdmin says it; only for the audit.
     pub(super) login_as: Option<Username>,
+    /// DirectAdmin's session, for the panel to confirm.
+    pub(super) panel_session: Option<PanelSession>,
 }
 
 impl Meta {
