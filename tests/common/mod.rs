@@ -174,6 +174,27 @@ impl Trial {
         self.user.own(config.parent().expect("a directory"));
     }
 
+    /// Replaces a file of the panel's tree: for what `with` does not offer, and for what changes while people look.
+    pub fn replace(&self, file: &str, text: &str) {
+        let file = self.dir.path().join("root").join(file);
+        std::fs::write(&file, text).expect("written");
+        chmod(&file, 0o644);
+        self.user.own(&file);
+    }
+
+    /// Sets one line of account A's file on a cPanel server, such as its locale.
+    pub fn set_account_line(&self, key: &str, value: &str) {
+        let file = format!("var/cpanel/users/{}", self.user.name);
+        let old = std::fs::read_to_string(self.dir.path().join("root").join(&file)).expect("the file");
+        let line = |line: &str| line.split_once('=').is_some_and(|(name, _)| name == key);
+        assert_eq!(old.lines().filter(|text| line(text)).count(), 1, "{key} stands there once");
+        let new: String = old
+            .lines()
+            .map(|text| if line(text) { format!("{key}={value}\n") } else { format!("{text}\n") })
+            .collect();
+        self.replace(&file, &new);
+    }
+
     /// A copy of the CGI program under a name of its own, beside the configuration.
     pub fn program(&self, name: &str) -> PathBuf {
         let program = self.dir.path().join("bin").join(name);
