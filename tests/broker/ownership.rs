@@ -122,3 +122,46 @@ fn an_account_with_more_sites_than_a_frame_holds_is_shown_whole() {
     let listing: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(listing["sites"].as_array().unwrap().len(), 701);
 }
+
+#[test]
+fn with_custom_hosting_a_site_of_two_accounts_is_an_error_for_the_second() {
+    needs_root!();
+    let world = World::start();
+    let accounts = world.path("accounts.d");
+    std::fs::create_dir(&accounts).unwrap();
+    let write = |name: &str, site: &str| {
+        let text =
+            format!("[account]\n[site {site}]\nkind = main\ndocument_root = /home/{name}/public_html\n");
+        std::fs::write(accounts.join(format!("{name}.ini")), text).unwrap();
+    };
+    write("pga", "shared.example");
+    write("pgb", "shared.example");
+    // The tree is put before the path of the accounts.
+    std::fs::create_dir_all(world.path("root").join(accounts.strip_prefix("/").unwrap().parent().unwrap()))
+        .unwrap();
+    let inside = world.path("root").join(accounts.strip_prefix("/").unwrap());
+    let move_in = || {
+        let _ = std::fs::remove_dir_all(&inside);
+        assert!(
+            std::process::Command::new("cp").arg("-r").args([&accounts, &inside]).status().unwrap().success()
+        );
+    };
+    move_in();
+    let config = std::fs::read_to_string(world.path("etc/panelgate.ini")).unwrap();
+    let config =
+        config.replace("kind = cpanel", &format!("kind = ini\naccounts_dir = {}", accounts.display()));
+    std::fs::write(world.path("etc/panelgate.ini"), config).unwrap();
+    world.signal("-HUP");
+    crate::common::wait_for("the new configuration", || world.log().contains("read again"));
+
+    assert_eq!(world.ask(A, "open", json!({})).0, "ok");
+    let first = told(&world);
+    assert_eq!(world.ask(B, "open", json!({})).0, "site-conflict");
+    assert_eq!(world.ask(A, "open", json!({})).0, "ok");
+    assert_eq!(first["domain"], told(&world)["domain"], "nothing was taken from the first");
+    // Once the first one's file lets it go, the second one gets it, with a key of its own.
+    write("pga", "other.example");
+    move_in();
+    assert_eq!(world.ask(B, "open", json!({})).0, "ok");
+    assert_ne!(first["domain"], told(&world)["domain"]);
+}
