@@ -324,8 +324,8 @@ mod tests {
         let (alice, bob) = (account("alice", "1"), account("bob", "2"));
         store.bind(&a, &alice, || Binding::Plain).unwrap();
         store.bind(&b, &bob, || Binding::Plain).unwrap();
-        assert_eq!(store.revoke(Some(alice.name()), None, 7).unwrap(), [a.clone()]);
-        assert_eq!(store.revoke(None, Some(&a), 5).unwrap(), [a.clone()]);
+        assert_eq!(store.revoke(Some(alice.name()), None, 7).unwrap(), std::slice::from_ref(&a));
+        assert_eq!(store.revoke(None, Some(&a), 5).unwrap(), std::slice::from_ref(&a));
         assert_eq!(store.current(&a).unwrap().unwrap().floor, 7);
         assert_eq!(store.current(&b).unwrap().unwrap().floor, 0);
         assert_eq!(store.revoke(None, None, 9).unwrap().len(), 2);
