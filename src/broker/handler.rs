@@ -27,6 +27,8 @@ pub(super) struct Desk {
     named: Mutex<Quota<Username>>,
     counts: Counts,
     started: u64,
+    /// Unix seconds of the last time that old lines of the audit were removed.
+    swept: AtomicU64,
 }
 
 /// What the broker counts from its start.
@@ -43,7 +45,14 @@ impl Desk {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let context = RwLock::new(Arc::new(Context::new(Config::load(path)?)?));
         let (named, counts) = (Mutex::new(Quota::new()), Counts::default());
-        Ok(Self { path: path.to_owned(), context, named, counts, started: clock::unix_seconds() })
+        Ok(Self {
+            path: path.to_owned(),
+            context,
+            named,
+            counts,
+            started: clock::unix_seconds(),
+            swept: AtomicU64::new(0),
+        })
     }
 
     /// Reads the configuration again. Requests that are running keep the old one; if the new one is wrong, all do.
@@ -73,6 +82,7 @@ impl Desk {
                     .map_err(|error| (Some(principal), error))
             });
         self.counts.answered.fetch_add(1, Ordering::Relaxed);
+        self.sweep_audit(&context);
         match result {
             Ok(value) => Answer::ok(value),
             Err((principal, error)) => {
@@ -135,6 +145,24 @@ impl Desk {
                 let row = logged(principal, reference, operation, admin::claim(context, principal, &site))?;
                 Ok(json!({ "site": row.domain, "key": row.key.as_str() }))
             }
+        }
+    }
+
+    /// Once a day, whoever comes first, old lines of the audit are removed.
+    fn sweep_audit(&self, context: &Context) {
+        const DAY: u64 = 24 * 60 * 60;
+        let (now, last) = (clock::unix_seconds(), self.swept.load(Ordering::Relaxed));
+        let due = now.saturating_sub(last) >= DAY;
+        if !due || self.swept.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return;
+        }
+        match context.store().and_then(|store| store.forget_audit(context.config.audit_days)) {
+            Ok(0) => {}
+            Ok(lines) => log::info!(
+                "{lines} lines of the audit were older than {} days and are gone",
+                context.config.audit_days
+            ),
+            Err(error) => log::error!("old lines of the audit could not be removed: {error:?}"),
         }
     }
 
