@@ -25,6 +25,7 @@ use log::LevelFilter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Reach;
 use crate::sys::{environment, logging};
+use crate::types::is_unprintable;
 use output::Output;
 
 const ABOUT: &str = "The back end of the \"Website Builder\" button in hosting panels.
@@ -117,9 +118,11 @@ fn run(arguments: impl Iterator<Item = OsString>, output: &mut Output) -> u8 {
         let text = "this is the command line program; it does not work below a web server or panel (GATEWAY_INTERFACE or REQUEST_METHOD is set)";
         return output.error(&Error::new(ErrorKind::Forbidden, text));
     }
+    let arguments: Vec<OsString> = arguments.collect();
+    let odd = arguments.iter().any(|argument| argument.to_string_lossy().contains(is_unprintable));
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(answer) => return output.usage(&answer),
+        Err(answer) => return output.usage(&answer, odd),
     };
     logging::start(logging::Target::Stderr, level(arguments.verbose));
     match execute(&arguments, output) {

@@ -149,11 +149,19 @@ impl Context {
         }
     }
 
-    /// Makes sure that nobody else claims the site. A panel whose map does not name it (yet) has nobody else.
+    /// Makes sure that nobody else claims the site, nor the name without `www.` under which the builder knows it.
+    ///
+    /// The latter is asked even where asking is not cheap, since few sites have such a name: who had `www.shop.example` alone would otherwise be
+    /// signed on to the website of whoever has `shop.example`.
     fn check_single_owner(&self, account: &Account, site: &Domain) -> Result<()> {
-        if !self.panel.owners_are_cheap() {
-            return Ok(());
+        if self.panel.owners_are_cheap() {
+            self.check_claims(account, site)?;
         }
+        site.without_www().map_or(Ok(()), |bare| self.check_claims(account, &bare))
+    }
+
+    /// Makes sure that nobody else claims a name. A panel whose map does not name it (yet) has nobody else.
+    fn check_claims(&self, account: &Account, site: &Domain) -> Result<()> {
         let owners = self.panel.owners(site)?;
         if owners.iter().all(|owner| owner == account.name()) {
             return Ok(());

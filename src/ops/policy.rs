@@ -7,7 +7,7 @@ use std::fmt;
 use crate::config::PanelKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::{Account, Site, SiteKind};
-use crate::types::Username;
+use crate::types::{Username, quote};
 
 /// Who the kernel says the caller is, and what that means on this panel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,7 +209,7 @@ pub fn allow_account(
         return deny(ErrorKind::DemoAccount, format!("account {name} is a demonstration account"));
     }
     if !account.feature {
-        let plan = account.plan.as_deref().unwrap_or("none");
+        let plan = account.plan.as_deref().map_or_else(|| "none".to_owned(), quote);
         return deny(
             ErrorKind::FeatureOff,
             format!("account {name} (plan {plan}) does not have the builder"),

@@ -43,7 +43,7 @@ pub fn principal_of_uid(uid: u32, context: &Context) -> Result<Principal> {
         return Ok(Principal::Stranger { uid });
     }
     // Refuses a uid that has two names: it does not say which of them is calling.
-    let user = panel.tree().account_user(&name)?;
+    let user = panel.tree().calling_user(&name, &user)?;
     Ok(Principal::Account { uid: user.uid, name })
 }
 
@@ -84,10 +84,11 @@ fn system_uid(config: &Config, panel: &dyn Panel, key: &str, name: &Username) ->
     if user.uid == 0 {
         return Err(fail("is root, who needs no entry"));
     }
-    // An account that could act for others would be the end of all borders.
+    panel.tree().check_only_name(&user)?;
+    // An account that acted for whom it names would act for everybody. Only that there is none is good news: data that cannot be read are not.
     match panel.account(name) {
         Err(error) if error.kind() == ErrorKind::AccountNotFound => Ok(user.uid),
-        Err(error) => Err(error.context(format!("[broker] {key}"))),
+        Err(error) => Err(error.context(fail("may be an account: the panel's data do not say"))),
         Ok(_) => Err(fail("is an account of the panel")),
     }
 }

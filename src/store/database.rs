@@ -27,6 +27,7 @@ impl Store {
     pub fn open(dir: &Path) -> Result<Self> {
         let path = dir.join(NAME);
         let fail = |error| failed(&path, "it cannot be opened", error);
+        super::install_key::check_directory(dir)?;
         super::install_key::make_dir(dir).map_err(|error| {
             Error::new(ErrorKind::Store, format!("{}: it cannot be made", dir.display())).with_source(error)
         })?;

@@ -48,7 +48,9 @@ impl Log for Logger {
         let text = one_line(&record.args().to_string());
         match self.target {
             Target::Stderr => {
-                let _ = writeln!(std::io::stderr().lock(), "panelgate: {}: {text}", word(record.level()));
+                // In one piece: other processes write to the same log of the web server.
+                let line = format!("panelgate: {}: {text}\n", word(record.level()));
+                let _ = std::io::stderr().lock().write_all(line.as_bytes());
             }
             Target::System => self.send(record.level(), &text),
         }

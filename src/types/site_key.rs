@@ -14,9 +14,7 @@ pub struct SiteKey(String);
 impl SiteKey {
     /// The key of a site that has no other one.
     pub fn of(domain: &Domain) -> Self {
-        let name = domain.as_str();
-        let bare = name.strip_prefix("www.").filter(|rest| Domain::new(rest).is_ok());
-        Self(bare.unwrap_or(name).to_owned())
+        Self(domain.without_www().as_ref().unwrap_or(domain).as_str().to_owned())
     }
 
     /// A key that is only a number; the builder is then told the real domain too.

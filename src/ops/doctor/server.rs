@@ -176,6 +176,12 @@ fn read_all(panel: &dyn Panel, names: &[Username]) -> (usize, Vec<Error>) {
             }
         }
     }
+    faults.extend(owners.iter().filter_map(|(site, name)| {
+        let bare = site.without_www()?;
+        let other = owners.get(&bare).filter(|other| *other != name)?;
+        let text = format!("{site} of {name} is for the builder the same website as {bare} of {other}");
+        Some(Error::new(ErrorKind::SiteConflict, text))
+    }));
     (owners.len(), faults)
 }
 
@@ -261,8 +267,11 @@ pub(super) fn principals(config: &Config, panel: &dyn Panel) -> Finding {
                 Ok(Some(user)) if user.uid == 0 => {
                     Some("is root, which a web server or panel must not run pages as")
                 }
-                Ok(Some(_)) if panel.account(name).is_ok() => Some("is an account of the panel"),
-                Ok(Some(_)) => None,
+                Ok(Some(_)) => match panel.account(name) {
+                    Ok(_) => Some("is an account of the panel"),
+                    Err(error) if error.kind() == ErrorKind::AccountNotFound => None,
+                    Err(error) => return Finding::error(&error),
+                },
             };
             if let Some(fault) = fault {
                 let advice = format!("correct [broker] {key} in {}", config.path.display());
