@@ -164,7 +164,8 @@ fn a_file_that_does_not_count_is_an_error_that_names_it() {
 
 #[test]
 fn a_file_that_is_cut_off_empty_doubled_or_no_text_is_an_error_or_changes_nothing() {
-    let damages: [(&str, fn(&[u8]) -> Vec<u8>); 8] = [
+    type Rewrite = fn(&[u8]) -> Vec<u8>;
+    let damages: [(&str, Rewrite); 8] = [
         ("empty", |_| Vec::new()),
         ("half", |bytes| bytes[..bytes.len() / 2].to_vec()),
         ("without its last byte", |bytes| bytes[..bytes.len().saturating_sub(1)].to_vec()),

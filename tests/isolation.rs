@@ -1,6 +1,6 @@
 //! Who gets a session for what: each panel, each way in (the page, the C library, the command line) and each caller (an account, a panel user, root)
 //! against the same table. The three ways give the same error, and what is refused never reaches the builder.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, missing_docs)]
 
 mod common;
 #[allow(dead_code)]

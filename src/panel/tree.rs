@@ -115,7 +115,8 @@ impl Tree {
     /// The system user of an account.
     ///
     /// # Errors
-    /// [`ErrorKind::PanelData`] if there is none, if it is root, or if another name has the same uid: then the uid says nothing about who it is.
+    /// [`ErrorKind::PanelData`] if there is none, if it is root, if its home bounds nothing, or if another name has the same uid: then the
+    /// uid says nothing about who it is.
     pub fn account_user(&self, name: &Username) -> Result<User> {
         let user = self.user_of_account(name)?;
         self.check_only_name(&user)?;
