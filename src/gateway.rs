@@ -47,7 +47,7 @@ impl Direct {
     fn with(config: Config) -> Result<Self> {
         let uids = identity::uids();
         if uids.real != uids.effective {
-            return Err(Error::new(ErrorKind::Forbidden, "Panelgate does not work set-uid"));
+            return Err(set_uid());
         }
         let context = Context::new(config)?;
         let principal = ops::principal_of_uid(uids.effective, &context)?;
@@ -99,6 +99,9 @@ pub fn for_page() -> Result<Box<dyn Gateway>> {
             "the page was started as root: a panel must start it as the account",
         ));
     }
+    if identity::uids().effective != identity::uids().real {
+        return Err(set_uid());
+    }
     let Some(path) = trial_config()? else { return Ok(Box::new(Remote::new(Path::new(broker::SOCKET)))) };
     let config = Config::load(&path)?;
     match &config.broker.socket {
@@ -121,7 +124,7 @@ pub struct Reach<'a> {
 /// # Errors
 /// [`ErrorKind::Forbidden`] for root below a web server, otherwise as [`Direct::open`].
 pub fn for_program(reach: Reach<'_>) -> Result<Box<dyn Gateway>> {
-    match (is_root()?, reach) {
+    match (is_root(reach)?, reach) {
         (_, Reach { socket: Some(socket), .. }) => Ok(Box::new(Remote::new(socket))),
         (false, Reach { config: None, .. }) => Ok(Box::new(Remote::new(Path::new(broker::SOCKET)))),
         _ => Ok(Box::new(direct(reach)?)),
@@ -141,7 +144,7 @@ pub fn direct(reach: Reach<'_>) -> Result<Direct> {
 /// # Errors
 /// [`ErrorKind::Forbidden`] if it may not.
 pub fn direct_config(reach: Reach<'_>) -> Result<&Path> {
-    match (is_root()?, reach.config) {
+    match (is_root(reach)?, reach.config) {
         (_, Some(config)) => Ok(config),
         (true, None) => Ok(Path::new(config::DEFAULT_PATH)),
         (false, None) => Err(Error::new(
@@ -151,15 +154,19 @@ pub fn direct_config(reach: Reach<'_>) -> Result<&Path> {
     }
 }
 
-/// Whether this process is root's. A root process that a web server or panel started would do for whoever is at the other end what root may do: it does
-/// nothing.
-fn is_root() -> Result<bool> {
+/// Whether this process is root's. Below a web server or panel nobody works directly: a root process would do for whoever is at the other end what root
+/// may do.
+fn is_root(reach: Reach<'_>) -> Result<bool> {
     let root = identity::uids().effective == 0;
-    if root && environment::is_cgi() {
-        let text = "this is a root process below a web server or panel: it would act for whoever is at the other end";
+    if environment::is_cgi() && (root || reach.config.is_some()) {
+        let text = "below a web server or panel only the broker may be asked, and not by root: it would act for whoever is at the other end";
         return Err(Error::new(ErrorKind::Forbidden, text));
     }
     Ok(root)
+}
+
+fn set_uid() -> Error {
+    Error::new(ErrorKind::Forbidden, "Panelgate does not work set-uid")
 }
 
 /// Whether this page is a private trial: its log then goes to standard error.
