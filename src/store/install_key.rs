@@ -110,8 +110,13 @@ impl std::fmt::Debug for InstallKey {
     }
 }
 
+/// Makes the directory of the state, if there is none.
+pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
 /// Whoever can write to the directory decides whether there is a key, and which of several it is. No directory is a good one: it will be made.
-fn check_directory(dir: &Path) -> Result<()> {
+pub(super) fn check_directory(dir: &Path) -> Result<()> {
     let fail =
         |what: String| Err(Error::new(ErrorKind::Config, format!("[store] dir {}: {what}", dir.display())));
     let metadata = match std::fs::metadata(dir) {
@@ -133,7 +138,7 @@ fn check_directory(dir: &Path) -> Result<()> {
 
 /// Writes the key under a temporary name, then links it to its own: whoever comes second finds the first one's.
 fn create(dir: &Path, path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    make_dir(dir)?;
     let suffix: String = random::bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
     let temporary = dir.join(format!(".{NAME}.{suffix}"));
     let result = (|| {

@@ -17,6 +17,17 @@ impl SiteKey {
         Self(domain.without_www().as_ref().unwrap_or(domain).as_str().to_owned())
     }
 
+    /// A key that is only a number; the builder is then told the real domain too.
+    pub fn numeric(number: u64) -> Self {
+        Self(number.to_string())
+    }
+
+    /// A key that was stored; `None` if it can be neither a domain nor a number.
+    pub fn stored(text: String) -> Option<Self> {
+        let number = !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
+        (number || Domain::new(&text).is_ok_and(|domain| domain.as_str() == text)).then_some(Self(text))
+    }
+
     /// The key as the builder gets it.
     pub fn as_str(&self) -> &str {
         &self.0

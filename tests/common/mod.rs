@@ -174,10 +174,13 @@ impl Trial {
 
     pub fn write_config(&self, more: &str) {
         let dir = self.dir.path().display();
+        // Only the tests of that proof have a panel that could confirm a session.
+        let no_proof = self.panel == PanelKind::DirectAdmin && !more.contains("[directadmin]");
+        let proof = if no_proof { "[directadmin]\nrequire_session = no\n" } else { "" };
         let text = format!(
             "[panel]\nkind = {}\nroot = {dir}/root\npublic_ip = 192.0.2.10\n\
              [builder]\nurl = {}\nusername = {BUILDER_USER}\npassword = {BUILDER_PASSWORD}\nca_file = {dir}/ca.pem\nhosts = {}\n\
-             [publish]\nendpoint = https://panel.example/panelgate/\n[store]\ndir = {dir}/state\n{more}\n",
+             [publish]\nendpoint = https://panel.example/panelgate/\n[store]\ndir = {dir}/state\n{proof}{more}\n",
             self.panel.name(),
             self.builder.api_url(),
             self.builder.page_host(),

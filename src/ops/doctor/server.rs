@@ -10,7 +10,7 @@ use crate::config::{self, Config, PanelKind, PublicationType};
 use crate::error::{Error, ErrorKind};
 use crate::limits;
 use crate::panel::{self, Panel};
-use crate::store::InstallKey;
+use crate::store::{InstallKey, Store};
 use crate::sys::identity;
 use crate::types::{Domain, Username, quote_bytes};
 
@@ -223,6 +223,35 @@ pub(super) fn state_directory(dir: &Path) -> Finding {
         }
         Ok(None) => Finding::ok(format!("{shown} is there; the first opening makes the install key")),
         Ok(Some(_)) => Finding::ok(format!("{shown} and the install key are their owner's alone")),
+    }
+}
+
+/// The database, if there is one already: looking must not make one.
+pub(super) fn store(dir: &Path) -> Finding {
+    if !Store::exists(dir) {
+        return Finding::ok("there is none yet; the first opening makes it");
+    }
+    match Store::open(dir).and_then(|store| store.check().map(|()| store.facts())).and_then(|facts| facts) {
+        Ok(facts) => Finding::ok(format!(
+            "whole and writable: {} and {}",
+            count(facts.sites, "site"),
+            count(facts.waiting, "waiting job")
+        )),
+        Err(error) => {
+            Finding::error_with(&error, "openings fail until it is repaired; everything else goes on")
+        }
+    }
+}
+
+/// The privileged side.
+pub(super) fn broker(ask: Option<&dyn Fn() -> Result<String, Error>>) -> Finding {
+    match ask.map(|ask| ask()) {
+        None => Finding::ok("a configuration of one's own works without it"),
+        Some(Ok(text)) => Finding::ok(text),
+        Some(Err(error)) => Finding::error_with(
+            &error,
+            "pages cannot open anything without it: systemctl start panelgate.socket",
+        ),
     }
 }
 
