@@ -151,6 +151,11 @@ typedef struct {
      * everybody else.
      */
     const char *config_path;
+    /**
+     * The broker's socket; NULL is /run/panelgate/broker.sock. If it is set, the broker is asked even
+     * by root, and no configuration is read.
+     */
+    const char *socket_path;
 } pgate_options;
 
 /**
@@ -214,6 +219,16 @@ typedef int32_t pgate_dialect;
  * The part of Panelgate that would do this is not running or not reachable.
  */
 #define PGATE_ERR_UNAVAILABLE 104
+
+/**
+ * The two sides of the broker's socket are of versions that do not understand each other.
+ */
+#define PGATE_ERR_UPGRADE 105
+
+/**
+ * The caller asks for more than its share.
+ */
+#define PGATE_ERR_TOO_MANY 106
 
 /**
  * The panel's data about the account is missing, unreadable or contradictory.
@@ -331,6 +346,11 @@ typedef int32_t pgate_dialect;
 #define PGATE_ERR_PREFETCH 505
 
 /**
+ * The store cannot be read or written.
+ */
+#define PGATE_ERR_STORE 600
+
+/**
  * A fault of Panelgate or of the system below it.
  */
 #define PGATE_ERR_INTERNAL 900
@@ -402,15 +422,16 @@ uint32_t pgate_abi_version(void);
 const char *pgate_version(void);
 
 /**
- * Opens Panelgate: reads and checks the configuration, finds the panel and finds out from the
- * kernel who is calling. Connects to nothing.
+ * Opens Panelgate. For root: reads and checks the configuration, finds the panel and finds out from
+ * the kernel who is calling. For everybody else the broker does that with each call; nothing is
+ * connected yet.
  *
  * options may be NULL: all defaults. *out becomes a handle, which the caller closes with
  * pgate_close().
  *
- * Works for root outside a web server, and for any user with a private configuration file of that
- * user's own. A process that a web server or panel has started as a CGI program is refused, since
- * a root process would there answer whoever is at the other end.
+ * A user with a private configuration file of that user's own is served without the broker too. A
+ * root process that a web server or panel has started as a CGI program is refused, since it would
+ * answer whoever is at the other end.
  *
  * Errors: PGATE_ERR_CONFIG with file and line, PGATE_ERR_UNAVAILABLE, PGATE_ERR_FORBIDDEN in a
  * set-user-id process.

@@ -17,7 +17,7 @@ macro_rules! kinds {
         /// What went wrong, as a stable code for programs.
         ///
         /// Codes come in blocks of a hundred: 1xx caller and configuration, 2xx account data, 3xx builder, 4xx publication,
-        /// 5xx page request, 9xx faults of Panelgate itself. They are never renumbered.
+        /// 5xx page request, 6xx store, 9xx faults of Panelgate itself. They are never renumbered.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorKind { $( $(#[doc = $doc])+ $name, )+ }
@@ -53,6 +53,10 @@ kinds! {
     Forbidden = 103, exit 4, http 403, retry false, "forbidden";
     /// The part of Panelgate that would do this is not running or not reachable.
     Unavailable = 104, exit 5, http 503, retry true, "unavailable";
+    /// The two sides of the broker's socket are of versions that do not understand each other.
+    Upgrade = 105, exit 6, http 503, retry false, "upgrade";
+    /// The caller asks for more than its share.
+    TooMany = 106, exit 7, http 429, retry true, "too-many";
 
     /// The panel's data about the account is missing, unreadable or contradictory.
     PanelData = 201, exit 10, http 500, retry true, "panel-data";
@@ -103,6 +107,9 @@ kinds! {
     MethodNotAllowed = 504, exit 53, http 405, retry false, "method-not-allowed";
     /// A browser asked ahead of time for a page that must only be opened on purpose.
     Prefetch = 505, exit 54, http 403, retry false, "prefetch";
+
+    /// The store cannot be read or written.
+    Store = 600, exit 60, http 500, retry true, "store";
 
     /// A fault of Panelgate or of the system below it.
     Internal = 900, exit 70, http 500, retry false, "internal";

@@ -1,14 +1,18 @@
 //! The use cases as callers see them.
 //!
 //! [`Gateway`] is what the page, the C library and the command line talk to. [`Direct`] runs the use cases in this process, for root and for a
-//! private trial. Everybody else needs the broker, which keeps the builder's credentials away from them.
+//! private trial. Everybody else has [`Remote`]: the broker, which keeps the builder's credentials away from them. Both give the same results and
+//! the same errors.
 
 use std::path::{Path, PathBuf};
 
+use crate::broker;
 use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::{self, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
 use crate::sys::{environment, identity};
+
+pub use crate::broker::client::Remote;
 
 /// The use cases, for one caller.
 pub trait Gateway: Send + Sync {
@@ -37,12 +41,16 @@ impl Direct {
     /// # Errors
     /// [`ErrorKind::Forbidden`] in a set-uid process; otherwise what is wrong with configuration or panel.
     pub fn open(config: &Path) -> Result<Self> {
+        Self::with(Config::load(config)?)
+    }
+
+    fn with(config: Config) -> Result<Self> {
         let uids = identity::uids();
         if uids.real != uids.effective {
-            return Err(Error::new(ErrorKind::Forbidden, "Panelgate does not work set-uid"));
+            return Err(set_uid());
         }
-        let context = Context::new(Config::load(config)?)?;
-        let principal = ops::principal_of_uid(uids.effective, &context.config, context.panel.as_ref())?;
+        let context = Context::new(config)?;
+        let principal = ops::principal_of_uid(uids.effective, &context)?;
         Ok(Self { context, principal })
     }
 
@@ -63,28 +71,27 @@ impl Gateway for Direct {
     }
 
     fn open(&self, request: &OpenRequest) -> Result<Session> {
-        let result = ops::open(&self.context, &self.principal, request);
-        let (principal, reference) = (&self.principal, request.reference);
-        match &result {
-            Ok(session) => {
-                log::info!("{reference}: {principal} opened {} of account {}", session.site, session.account);
-            }
-            Err(error) => {
-                let site = request.site.as_ref().map_or("a site", |site| site.as_str());
-                log::warn!("{reference}: {principal} could not open {site}: {error:?}");
-            }
-        }
-        result
+        ops::open(&self.context, &self.principal, request)
+    }
+}
+
+impl Gateway for Remote {
+    fn overview(&self, request: &OverviewRequest) -> Result<Overview> {
+        self.overview(request)
+    }
+
+    fn open(&self, request: &OpenRequest) -> Result<Session> {
+        self.open(request)
     }
 }
 
 /// The gateway for a page behind a panel's icon.
 ///
-/// A page never runs as root. The installed program belongs to root and finds no configuration beside itself. A copy that belongs to the user who
-/// runs it, with that user's `panelgate.ini` beside it, is a private trial: it can do no more than that user could anyway.
+/// A page never runs as root. The installed program belongs to root, finds no configuration beside itself and asks the broker. A copy that belongs to
+/// the user who runs it, with that user's `panelgate.ini` beside it, is a private trial: it can do no more than that user could anyway.
 ///
 /// # Errors
-/// [`ErrorKind::Forbidden`] as root, [`ErrorKind::Unavailable`] where the broker is needed, otherwise as [`Direct::open`].
+/// [`ErrorKind::Forbidden`] as root, otherwise as [`Direct::open`].
 pub fn for_page() -> Result<Box<dyn Gateway>> {
     if identity::uids().effective == 0 || identity::uids().real == 0 {
         return Err(Error::new(
@@ -92,36 +99,74 @@ pub fn for_page() -> Result<Box<dyn Gateway>> {
             "the page was started as root: a panel must start it as the account",
         ));
     }
-    match trial_config()? {
-        Some(config) => Ok(Box::new(Direct::open(&config)?)),
-        None => Err(needs_broker()),
+    if identity::uids().effective != identity::uids().real {
+        return Err(set_uid());
+    }
+    let Some(path) = trial_config()? else { return Ok(Box::new(Remote::new(Path::new(broker::SOCKET)))) };
+    let config = Config::load(&path)?;
+    match &config.broker.socket {
+        Some(socket) => Ok(Box::new(Remote::new(socket))),
+        None => Ok(Box::new(Direct::with(config)?)),
     }
 }
 
-/// The gateway for the command line and the C library. `config` names another file than [`config::DEFAULT_PATH`].
-///
-/// # Errors
-/// [`ErrorKind::Unavailable`] where the broker is needed (not root, or below a web server), otherwise as [`Direct::open`].
-pub fn for_program(config: Option<&Path>) -> Result<Direct> {
-    Direct::open(program_config(config)?)
+/// How the command line and the C library reach the use cases.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reach<'a> {
+    /// Another configuration than [`config::DEFAULT_PATH`]: the use cases run in this process.
+    pub config: Option<&'a Path>,
+    /// Another socket than [`broker::SOCKET`]: the broker is asked.
+    pub socket: Option<&'a Path>,
 }
 
-/// The configuration that a program may work with directly. `config` names another file than [`config::DEFAULT_PATH`].
+/// The gateway for the command line and the C library: direct for root, and with a configuration of one's own; else the broker.
 ///
 /// # Errors
-/// [`ErrorKind::Unavailable`] where the broker is needed (not root and no file named, or below a web server).
-pub fn program_config(config: Option<&Path>) -> Result<&Path> {
+/// [`ErrorKind::Forbidden`] for root below a web server, otherwise as [`Direct::open`].
+pub fn for_program(reach: Reach<'_>) -> Result<Box<dyn Gateway>> {
+    match (is_root(reach)?, reach) {
+        (_, Reach { socket: Some(socket), .. }) => Ok(Box::new(Remote::new(socket))),
+        (false, Reach { config: None, .. }) => Ok(Box::new(Remote::new(Path::new(broker::SOCKET)))),
+        _ => Ok(Box::new(direct(reach)?)),
+    }
+}
+
+/// The use cases in this process, for what needs more than [`Gateway`] has.
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`] if the caller is not entitled to them, otherwise as [`Direct::open`].
+pub fn direct(reach: Reach<'_>) -> Result<Direct> {
+    Direct::open(direct_config(reach)?)
+}
+
+/// The configuration that this process may work with directly.
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`] if it may not.
+pub fn direct_config(reach: Reach<'_>) -> Result<&Path> {
+    match (is_root(reach)?, reach.config) {
+        (_, Some(config)) => Ok(config),
+        (true, None) => Ok(Path::new(config::DEFAULT_PATH)),
+        (false, None) => Err(Error::new(
+            ErrorKind::Forbidden,
+            "only root can do this, or who names a configuration of their own",
+        )),
+    }
+}
+
+/// Whether this process is root's. Below a web server or panel nobody works directly: a root process would do for whoever is at the other end what root
+/// may do.
+fn is_root(reach: Reach<'_>) -> Result<bool> {
     let root = identity::uids().effective == 0;
-    // A root process that a web server or panel started would answer whoever is at the other end.
-    if environment::is_cgi() || (!root && config.is_none()) {
-        return Err(needs_broker());
+    if environment::is_cgi() && (root || reach.config.is_some()) {
+        let text = "below a web server or panel only the broker may be asked, and not by root: it would act for whoever is at the other end";
+        return Err(Error::new(ErrorKind::Forbidden, text));
     }
-    Ok(config.unwrap_or(Path::new(config::DEFAULT_PATH)))
+    Ok(root)
 }
 
-fn needs_broker() -> Error {
-    let text = "only root can do this directly, and this version has no broker for others yet: run it as root, outside a web server";
-    Error::new(ErrorKind::Unavailable, text)
+fn set_uid() -> Error {
+    Error::new(ErrorKind::Forbidden, "Panelgate does not work set-uid")
 }
 
 /// Whether this page is a private trial: its log then goes to standard error.

@@ -10,6 +10,8 @@
 //!
 //! [`sandbox`] is an embedded builder for the demo and the tests.
 
+mod agent;
+pub mod broker;
 pub mod builder;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -35,6 +35,12 @@ pub const COMMAND_OUTPUT_BYTES: u64 = 16 * 1024 * 1024;
 /// Longest run of a panel's own program behind a click.
 pub const COMMAND_TIME: Duration = Duration::from_secs(20);
 
+/// Most connections to the builder that are kept for the next call.
+pub const BUILDER_IDLE_CONNECTIONS: usize = 32;
+
+/// Longest time that a connection to the builder is kept without a call.
+pub const BUILDER_IDLE_TIME: Duration = Duration::from_secs(15);
+
 /// Largest answer of the builder to a JSON call, in bytes.
 pub const BUILDER_REPLY_BYTES: u64 = 1024 * 1024;
 
@@ -88,6 +94,51 @@ pub const QUOTED_BYTES: usize = 200;
 
 /// Longest log line, in bytes.
 pub const LOG_LINE_BYTES: usize = 2048;
+
+/// Largest frame of the broker's protocol, in bytes, without its length.
+pub const FRAME_BYTES: usize = 64 * 1024;
+
+/// Longest wait for a whole frame.
+pub const FRAME_TIME: Duration = Duration::from_secs(5);
+
+/// Longest wait of the broker for a client to take its answer.
+pub const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// Most connections to the broker at a time.
+pub const CONNECTIONS: usize = 1024;
+
+/// Most connections of one account's uid to the broker at a time.
+pub const CONNECTIONS_PER_ACCOUNT: usize = 16;
+
+/// Most connections of one panel user's or root's to the broker at a time.
+pub const CONNECTIONS_PER_PANEL_USER: usize = 512;
+
+/// Most requests of one account's uid that the broker works on at a time.
+pub const RUNNING_PER_ACCOUNT: usize = 4;
+
+/// Threads of the broker that work on requests.
+pub const WORKERS: usize = 32;
+
+/// Most requests that wait for a thread of the broker.
+pub const QUEUED_REQUESTS: usize = 512;
+
+/// Requests that a caller may make at once.
+pub const BUCKET_SIZE: u32 = 30;
+
+/// Time after which a caller may make one more.
+pub const BUCKET_REFILL: Duration = Duration::from_millis(500);
+
+/// Most callers whose requests are counted.
+pub const BUCKETS: usize = 65_536;
+
+/// Longest wait of a page, the command line or the C library for the broker's answer.
+pub const BROKER_CALL_TIME: Duration = Duration::from_secs(60);
+
+/// Longest wait for the look-up of a name.
+pub const RESOLVE_TIME: Duration = Duration::from_secs(3);
+
+/// Most lines that one look into the audit shows.
+pub const AUDIT_LINES: usize = 200;
 
 /// Longest string that a C program may pass, in bytes without its NUL.
 pub const FFI_STRING_BYTES: usize = 4096;
@@ -145,3 +196,12 @@ pub const SANDBOX_SITES: usize = 1000;
 
 /// Most sessions that the embedded builder remembers.
 pub const SANDBOX_SESSIONS: usize = 1000;
+
+/// Time for which DirectAdmin's word about a session is taken again.
+pub const PANEL_SESSION_TIME: Duration = Duration::from_secs(30);
+
+/// Most sessions whose owner is remembered.
+pub const PANEL_SESSIONS: usize = 10_000;
+
+/// Longest call of the panel's own port.
+pub const PANEL_CALL_TIME: Duration = Duration::from_secs(5);

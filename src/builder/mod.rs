@@ -1,6 +1,5 @@
 //! Client of the builder's API (`reference/builder-api.md`). It knows no panel.
 //!
-//! - `agent`: the one place that makes an HTTP client
 //! - `call`: one POST with its redirects and its deadline
 //! - `faults`: what stopped a call on its way
 //! - `replies`: what the builder answered
@@ -9,7 +8,6 @@
 //! - `probe`: the doctor's two calls
 
 mod address;
-mod agent;
 mod buffer;
 mod call;
 mod faults;
@@ -24,6 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 
+use crate::agent::{self, Settings};
 use crate::config::BuilderConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::WebUrl;
@@ -80,7 +79,17 @@ impl Client {
             return Ok(agent);
         }
         // Two threads may both come here; one of the two agents is dropped unused.
-        let agent = agent::build(&self.config)?;
+        let config = &self.config;
+        let agent = agent::build(&Settings {
+            section: "builder",
+            ca_file: config.ca_file.as_deref(),
+            proxy: config.proxy.as_ref(),
+            allow_http: config.allow_http,
+            secure: config.url.is_https() || !config.allow_http,
+            connect_timeout: config.connect_timeout,
+            timeout: config.timeout,
+            connect_to: None,
+        })?;
         Ok(self.agent.get_or_init(|| agent))
     }
 }

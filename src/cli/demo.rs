@@ -6,7 +6,7 @@ use super::output::{Cell, Output, Style};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::sandbox::demo::{Demo, Options, Step};
-use crate::sys::signals::EndSignals;
+use crate::sys::signals::Signals;
 
 /// See it work: a small panel on this machine, with the real program behind its icon
 ///
@@ -37,7 +37,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<u8> {
-    let signals = EndSignals::listen().map_err(|error| {
+    let signals = Signals::listen().map_err(|error| {
         Error::new(ErrorKind::Internal, "the end of the demo cannot be awaited").with_source(error)
     })?;
     let demo = Demo::start(&Options { port: arguments.port })?;
@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> Result<u8> {
     Ok(0)
 }
 
-fn show(demo: &Demo, signals: &EndSignals, output: &mut Output) {
+fn show(demo: &Demo, signals: &Signals, output: &mut Output) {
     output.note(&[
         Cell::new("Panelgate demo: open this address in a browser on this machine.").style(Style::Strong)
     ]);
@@ -70,7 +70,7 @@ fn show(demo: &Demo, signals: &EndSignals, output: &mut Output) {
     output.note(&[Cell::new("Panelgate demo: ended.").style(Style::Faint)]);
 }
 
-fn check(demo: &Demo, signals: &EndSignals, output: &mut Output) -> Result<()> {
+fn check(demo: &Demo, signals: &Signals, output: &mut Output) -> Result<()> {
     let mut steps = 0;
     let mut report = |step: &Step| {
         steps += 1;

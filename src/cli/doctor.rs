@@ -6,8 +6,9 @@ use clap::Args;
 
 use super::output::{Cell, Output, Style};
 use super::progress::Progress;
+use crate::broker;
 use crate::error::{ErrorKind, Result};
-use crate::gateway;
+use crate::gateway::{self, Reach, Remote};
 use crate::ops::doctor::{self, Check, Options, State, Watcher};
 
 /// Check configuration, panel and builder, and say in plain words what is wrong
@@ -40,9 +41,13 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments, config: Option<&Path>, output: &mut Output) -> Result<u8> {
-    let config = gateway::program_config(config)?;
-    let options = Options { config, deep: arguments.deep };
+pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
+    let config = gateway::direct_config(reach)?;
+    let ask = || ask_broker(reach);
+    // The installed programs need the broker; a configuration of one's own does not.
+    let broker: Option<&dyn Fn() -> Result<String>> =
+        if reach.config.is_none() || reach.socket.is_some() { Some(&ask) } else { None };
+    let options = Options { config, deep: arguments.deep, broker };
     let report = {
         let mut printer = Printer { output, json: arguments.json, progress: None };
         doctor::run(&options, &mut printer)
@@ -53,6 +58,21 @@ pub(super) fn run(arguments: &Arguments, config: Option<&Path>, output: &mut Out
         summary(&report, output);
     }
     Ok(report.failure().map_or(0, ErrorKind::exit_code))
+}
+
+fn ask_broker(reach: Reach<'_>) -> Result<String> {
+    let socket = reach.socket.unwrap_or(Path::new(broker::SOCKET));
+    let status = Remote::new(socket).call("status", None, serde_json::Value::Null)?;
+    let number = |name: &str| status[name].as_u64().unwrap_or_default();
+    let text = format!(
+        "it runs since {} seconds: {} opened, {} refused, {} dropped, {} waiting",
+        number("uptime"),
+        number("opened"),
+        number("refused"),
+        number("dropped"),
+        number("queued")
+    );
+    Ok(text)
 }
 
 struct Printer<'a> {

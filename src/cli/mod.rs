@@ -2,13 +2,18 @@
 //!
 //! The help texts here are its manual. The commands call the use cases through [`crate::gateway::for_program`]; only `output` prints.
 
+mod audit;
+mod broker;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
 mod open;
 mod output;
 mod progress;
+mod revoke;
+mod site;
 mod sites;
+mod status;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,7 +23,9 @@ use clap::{ArgAction, Parser, Subcommand};
 use log::LevelFilter;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::gateway::Reach;
 use crate::sys::{environment, logging};
+use crate::types::is_unprintable;
 use output::Output;
 
 const ABOUT: &str = "The back end of the \"Website Builder\" button in hosting panels.
@@ -37,17 +44,20 @@ Exit codes:
   0      done; for doctor: nothing failed
   1      the output could not be written
   2      wrong use of the command line
-  3-5    configuration, permission, a part that is not running
+  3-7    configuration, permission, a part that is not running, versions that do not
+         fit, too many requests
   10-19  the panel's data: no such account, no such site, suspended, ...
   30-36  the builder: unreachable, certificate, credentials, licence, ...
   40     publication of the site is not set up
+  60     the store cannot be read or written
   70     a fault of Panelgate or of the system below it
   The line on standard error ends with the name of the error: [site-not-found].
 
 Files:
   /etc/panelgate/panelgate.ini   settings and the builder's password: root only, mode 0600
   /etc/panelgate/accounts.d/     accounts of custom hosting, one USER.ini each
-  /var/lib/panelgate/            the install key: root only, mode 0700
+  /var/lib/panelgate/            install key and store: root only, mode 0700
+  /run/panelgate/broker.sock     where the broker listens
 
 Environment:
   NO_COLOR   no colours when it is set and not empty
@@ -65,6 +75,10 @@ struct Arguments {
     #[arg(long, global = true, value_name = "PATH", help_heading = "Everywhere")]
     config: Option<PathBuf>,
 
+    /// Ask the broker behind this socket instead of /run/panelgate/broker.sock; for `broker`, listen there
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Everywhere")]
+    socket: Option<PathBuf>,
+
     /// Say more on standard error; twice for everything
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Everywhere")]
     verbose: u8,
@@ -78,6 +92,15 @@ enum Command {
     Open(open::Arguments),
     Sites(sites::Arguments),
     Doctor(doctor::Arguments),
+    /// Run the broker, the privileged process that opens sessions for accounts
+    ///
+    /// systemd starts it (panelgate.service) and passes it the socket. By hand it listens on --socket. It reads the configuration once and again on
+    /// SIGHUP; SIGTERM ends it when what is running is finished.
+    Broker,
+    Status(status::Arguments),
+    Audit(audit::Arguments),
+    Revoke(revoke::Arguments),
+    Site(site::Arguments),
     #[cfg(feature = "sandbox")]
     Demo(demo::Arguments),
 }
@@ -95,9 +118,11 @@ fn run(arguments: impl Iterator<Item = OsString>, output: &mut Output) -> u8 {
         let text = "this is the command line program; it does not work below a web server or panel (GATEWAY_INTERFACE or REQUEST_METHOD is set)";
         return output.error(&Error::new(ErrorKind::Forbidden, text));
     }
+    let arguments: Vec<OsString> = arguments.collect();
+    let odd = arguments.iter().any(|argument| argument.to_string_lossy().contains(is_unprintable));
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(answer) => return output.usage(&answer),
+        Err(answer) => return output.usage(&answer, odd),
     };
     logging::start(logging::Target::Stderr, level(arguments.verbose));
     match execute(&arguments, output) {
@@ -107,11 +132,16 @@ fn run(arguments: impl Iterator<Item = OsString>, output: &mut Output) -> u8 {
 }
 
 fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
-    let config = arguments.config.as_deref();
+    let reach = Reach { config: arguments.config.as_deref(), socket: arguments.socket.as_deref() };
     match &arguments.command {
-        Command::Open(command) => open::run(command, config, output),
-        Command::Sites(command) => sites::run(command, config, output),
-        Command::Doctor(command) => doctor::run(command, config, output),
+        Command::Open(command) => open::run(command, reach, output),
+        Command::Sites(command) => sites::run(command, reach, output),
+        Command::Doctor(command) => doctor::run(command, reach, output),
+        Command::Broker => broker::run(reach),
+        Command::Status(command) => status::run(command, reach, output),
+        Command::Audit(command) => audit::run(command, reach, output),
+        Command::Revoke(command) => revoke::run(command, reach, output),
+        Command::Site(command) => site::run(command, reach, output),
         #[cfg(feature = "sandbox")]
         Command::Demo(command) => demo::run(command, output),
     }
@@ -139,7 +169,7 @@ mod tests {
     fn the_exit_codes_in_the_help_are_those_of_the_errors() {
         for kind in ErrorKind::ALL {
             let page_only = kind.code() / 100 == 5;
-            let listed = matches!(kind.exit_code(), 2..=5 | 10..=19 | 30..=36 | 40 | 70);
+            let listed = matches!(kind.exit_code(), 2..=7 | 10..=19 | 30..=36 | 40 | 60 | 70);
             assert!(
                 listed || page_only || *kind == ErrorKind::Panic,
                 "{kind} exits with {}",

@@ -1,16 +1,14 @@
 //! `panelgate open`: a session for a site.
 
-use std::path::Path;
-
 use clap::Args;
 use log::LevelFilter;
 use serde::Serialize;
 
 use super::output::{Cell, Output, Style};
 use super::progress::Progress;
-use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::{self, Gateway};
-use crate::ops::{OpenRequest, Principal};
+use crate::error::Result;
+use crate::gateway::{self, Reach};
+use crate::ops::OpenRequest;
 use crate::types::{Domain, Username};
 
 /// Open a builder session for a site and print its address
@@ -57,13 +55,8 @@ struct Opened<'a> {
     reference: String,
 }
 
-pub(super) fn run(arguments: &Arguments, config: Option<&Path>, output: &mut Output) -> Result<u8> {
-    let gateway = gateway::for_program(config)?;
-    let nothing_named = arguments.site.is_none() && arguments.account.is_none();
-    if nothing_named && !matches!(gateway.principal(), Principal::Account { .. }) {
-        let text = "name a site (panelgate open shop.example) or an account (panelgate open --account alice)";
-        return Err(Error::new(ErrorKind::InvalidArgument, text));
-    }
+pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
+    let gateway = gateway::for_program(reach)?;
     let request = OpenRequest {
         account: arguments.account.clone(),
         site: arguments.site.clone(),

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::types::is_unprintable;
+use crate::types::{is_unprintable, printable};
 
 /// How a cell looks on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(super) struct Cell {
 
 impl Cell {
     pub(super) fn new(text: impl AsRef<str>) -> Self {
-        Self { text: clean(text.as_ref()), style: Style::Plain }
+        Self { text: printable(text.as_ref()), style: Style::Plain }
     }
 
     pub(super) fn style(mut self, style: Style) -> Self {
@@ -60,19 +60,6 @@ impl From<&str> for Cell {
     fn from(text: &str) -> Self {
         Self::new(text)
     }
-}
-
-/// Escapes every character that a terminal would obey.
-fn clean(text: &str) -> String {
-    let mut cleaned = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_unprintable(character) {
-            cleaned.extend(character.escape_default());
-        } else {
-            cleaned.push(character);
-        }
-    }
-    cleaned
 }
 
 /// Standard output and standard error.
@@ -153,10 +140,17 @@ impl Output {
     }
 
     /// Prints what the argument parser answers: help, version, or what is wrong with the arguments. Returns the exit code.
-    pub(super) fn usage(&mut self, answer: &clap::Error) -> u8 {
+    ///
+    /// The parser repeats arguments as they are. If they are `odd`, holding what a terminal would obey, its answer is shown without colours, so that
+    /// every such character in it can be escaped.
+    pub(super) fn usage(&mut self, answer: &clap::Error, odd: bool) -> u8 {
         let text = answer.render();
         if answer.use_stderr() {
-            let text = if self.error_colours { text.ansi().to_string() } else { text.to_string() };
+            let text = match (odd, self.error_colours) {
+                (true, _) => text.to_string().lines().map(|line| printable(line) + "\n").collect(),
+                (false, true) => text.ansi().to_string(),
+                (false, false) => text.to_string(),
+            };
             let _ = io::stderr().lock().write_all(text.as_bytes());
         } else {
             let text = if self.colours { text.ansi().to_string() } else { text.to_string() };

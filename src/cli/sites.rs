@@ -1,14 +1,12 @@
 //! `panelgate sites`: what Panelgate reads from the panel.
 
-use std::path::Path;
-
 use clap::Args;
 use serde::Serialize;
 
 use super::output::{Cell, Output, Style};
 use super::progress::Progress;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::{self, Direct, Gateway};
+use crate::gateway::{self, Direct, Gateway, Reach};
 use crate::ops::{Overview, OverviewRequest, Principal};
 use crate::panel::{Account, Site, SiteKind};
 use crate::types::{Domain, Username};
@@ -49,16 +47,11 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments, config: Option<&Path>, output: &mut Output) -> Result<u8> {
-    let gateway = gateway::for_program(config)?;
+pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
     if arguments.all {
-        return all(&gateway, arguments.json, output);
+        return all(&gateway::direct(reach)?, arguments.json, output);
     }
-    let nothing_named = arguments.site.is_none() && arguments.account.is_none();
-    if nothing_named && !matches!(gateway.principal(), Principal::Account { .. }) {
-        let text = "name an account (panelgate sites alice), a site (--site shop.example), or --all";
-        return Err(Error::new(ErrorKind::InvalidArgument, text));
-    }
+    let gateway = gateway::for_program(reach)?;
     let request = OverviewRequest {
         account: arguments.account.clone(),
         site: arguments.site.clone(),
@@ -73,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, config: Option<&Path>, output: &mut Out
         let text = format!("account {} has no site {site}", overview.account.name());
         return Err(Error::new(ErrorKind::SiteNotFound, text));
     }
-    show(&gateway, &overview, arguments.json, output);
+    show(&overview, arguments.json, output);
     Ok(0)
 }
 
@@ -92,7 +85,7 @@ fn all(gateway: &Direct, json: bool, output: &mut Output) -> Result<u8> {
         }
         let request = OverviewRequest { account: Some(name.clone()), ..OverviewRequest::default() };
         match gateway.overview(&request) {
-            Ok(overview) => show(gateway, &overview, json, output),
+            Ok(overview) => show(&overview, json, output),
             Err(error) => {
                 let own = if json { failed(&name, &error, output) } else { output.error(&error) };
                 code = if code == 0 { own } else { code };
@@ -123,7 +116,7 @@ fn failed(account: &Username, error: &Error, output: &mut Output) -> u8 {
 #[derive(Serialize)]
 struct Listing<'a> {
     account: &'a Username,
-    panel: &'static str,
+    panel: &'a str,
     plan: Option<&'a str>,
     suspended: bool,
     demo: bool,
@@ -141,13 +134,13 @@ struct Row<'a> {
     alias_of: Option<&'a Domain>,
 }
 
-fn show(gateway: &Direct, overview: &Overview, json: bool, output: &mut Output) {
+fn show(overview: &Overview, json: bool, output: &mut Output) {
     let account = &overview.account;
     let refused = overview.entries.iter().map(|entry| entry.refused);
     let sites = account.sites.iter().zip(refused).map(|(site, refused)| row(site, refused)).collect();
     let listing = Listing {
         account: account.name(),
-        panel: gateway.context().panel.kind().name(),
+        panel: account.id.panel(),
         plan: account.plan.as_deref(),
         suspended: account.suspended,
         demo: account.demo,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use ::ini::configparser::ini::{Ini, IniDefault};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::quote;
+use crate::types::{printable, quote};
 
 /// A parsed file. Keys are looked up through [`Section`].
 pub struct IniFile {
@@ -122,7 +122,7 @@ fn scan(path: &Path, text: &str, kind: ErrorKind) -> Result<Places> {
                 path,
                 number,
                 kind,
-                format!("key {} stands twice in [{section}]", quote(&key)),
+                format!("key {} stands twice in [{}]", quote(&key), printable(section)),
             ));
         }
     }
@@ -235,6 +235,8 @@ impl Section<'_> {
 
     /// An error at the line of a key, or of the section if the key is absent.
     pub fn error(&self, key: &str, what: impl std::fmt::Display) -> Error {
+        // In some sections the administrator names the keys.
+        let what = format!("[{}] {}: {what}", printable(&self.name), printable(key));
         let line = self
             .file
             .values
@@ -242,11 +244,8 @@ impl Section<'_> {
             .map(|(_, line)| *line)
             .or_else(|| self.file.sections.get(&self.name).copied());
         match line {
-            Some(line) => self.file.error(line, format!("[{}] {key}: {what}", self.name)),
-            None => Error::new(
-                self.file.kind,
-                format!("{}: [{}] {key}: {what}", self.file.path.display(), self.name),
-            ),
+            Some(line) => self.file.error(line, what),
+            None => Error::new(self.file.kind, format!("{}: {what}", self.file.path.display())),
         }
     }
 
@@ -308,6 +307,7 @@ mod tests {
             (b"x=1\n", "t.ini:1: there is a key before the first [section]"),
             (b"[a]\n\nnonsense\n", "t.ini:3: this is neither [section] nor key = value"),
             (b"[a]\n[x]=1\n", "t.ini:2: a section is written [name]"),
+            (b"[\x1b]\n\x1b=1\n\x1b=2\n", "t.ini:3: key \"\\u{1b}\" stands twice in [\\u{1b}]"),
             (b"[a]\n = 1\n", "t.ini:2: the key is missing before \"=\""),
             (b"[a]\nx=\xff\n", "t.ini:2: it is not UTF-8 text"),
             (b"[a]\nx=\0\n", "t.ini:2: there is a NUL byte"),
@@ -334,6 +334,30 @@ mod tests {
         #[test]
         fn never_panics_and_agrees_with_the_lines(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn what_is_accepted_is_what_the_lines_say(
+            lines in proptest::collection::vec(
+                ("(\\[[ -~\u{85}\u{a0}\u{2028}]{0,8}\\]|[a-z.\u{b}\u{c}\r \u{a0}é;#:]{0,6}=[ -~é\r\t\u{b}\u{c}\u{1c}\u{85}\u{a0}\u{2028}\u{feff}]{0,12}|[;#].{0,5}|)", "(\n|\r\n)"),
+                0..10,
+            )
+        ) {
+            let mut text = String::from("[first]\n");
+            for (line, end) in &lines { text.push_str(line); text.push_str(end); }
+            if let Ok(file) = parse(text.as_bytes()) {
+                let mut section = String::new();
+                for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with([';', '#'])) {
+                    match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                        Some(name) => section = name.trim().to_owned(),
+                        None => {
+                            let (key, value) = line.split_once('=').unwrap();
+                            let read = file.section(&section).text(key.trim()).unwrap_or("").to_owned();
+                            prop_assert_eq!(read, value.trim(), "{} in {:?}", key, text);
+                        }
+                    }
+                }
+            }
         }
 
         #[test]

@@ -41,6 +41,8 @@ pub struct Config {
     pub broker: BrokerConfig,
     /// `[store] dir`: the directory of the state, `/var/lib/panelgate` unless set.
     pub state_dir: PathBuf,
+    /// `[store] audit_days`: how long the audit is kept; 180 days unless set.
+    pub audit_days: u64,
     /// `[log] level`: `info` unless set.
     pub log_level: log::LevelFilter,
 }
@@ -104,6 +106,10 @@ pub struct PanelConfig {
     /// `[directadmin] fixed_layout`: whether a site that neither the web server's configuration nor an override names lies where DirectAdmin puts
     /// sites, `~/domains/DOMAIN/public_html`; yes unless set.
     pub directadmin_fixed_layout: bool,
+    /// `[directadmin] require_session`: whether a process of an account must prove that it acts for a live session of the panel; yes unless set.
+    pub directadmin_require_session: bool,
+    /// `[directadmin] ca_file`: the certificates to trust for the panel itself instead of the system's.
+    pub directadmin_ca_file: Option<PathBuf>,
     /// `[plesk] command`: the `plesk` program; `/usr/sbin/plesk` unless set. Below `root`.
     pub plesk_command: PathBuf,
 }
@@ -132,6 +138,8 @@ pub struct BuilderConfig {
     pub hosts: Vec<HostPattern>,
     /// `allow_http`: whether an on-premises builder may be reached without TLS; no unless set.
     pub allow_http: bool,
+    /// `shared_brand`: whether other servers use the same brand, so that a name may be theirs at the builder; no unless set.
+    pub shared_brand: bool,
     /// `ca_file`: a PEM file with the certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// `proxy`: an `http://` or `https://` proxy. Proxies named by the environment are never used.
@@ -240,6 +248,8 @@ pub struct BrokerConfig {
     pub panel_users: Vec<Username>,
     /// `web_users`: system users of the public web server. No default.
     pub web_users: Vec<Username>,
+    /// `socket`: where a private trial finds its broker. The installed programs know theirs and never read this.
+    pub socket: Option<PathBuf>,
 }
 
 impl Config {
@@ -258,6 +268,7 @@ impl Config {
     /// [`ErrorKind::Config`] with file and line.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         let file = IniFile::parse(path, bytes, ErrorKind::Config)?;
+        let (state_dir, audit_days) = store(&file)?;
         let config = Self {
             path: path.to_owned(),
             panel: panel(&file)?,
@@ -266,7 +277,8 @@ impl Config {
             publish: publish(&file)?,
             sites: sites(&file)?,
             broker: broker(&file)?,
-            state_dir: state_dir(&file)?,
+            state_dir,
+            audit_days,
             log_level: log_level(&file)?,
         };
         known_sections(&file)?;
@@ -364,6 +376,8 @@ fn panel(file: &IniFile) -> Result<PanelConfig> {
             .choice("missing_feature", &missing)?
             .unwrap_or(MissingFeature::DefaultList),
         directadmin_missing_item: directadmin.flag("missing_item", true)?,
+        directadmin_require_session: directadmin.flag("require_session", true)?,
+        directadmin_ca_file: directadmin.parse("ca_file", absolute_path)?,
         directadmin_fixed_layout: directadmin.flag("fixed_layout", true)?,
         plesk_command: absolute(&plesk, "command", "/usr/sbin/plesk")?,
     };
@@ -392,6 +406,7 @@ fn builder(file: &IniFile) -> Result<BuilderConfig> {
         password: Secret::new(section.text("password").unwrap_or_default().to_owned()),
         hosts,
         allow_http,
+        shared_brand: section.flag("shared_brand", false)?,
         ca_file: section.parse("ca_file", absolute_path)?,
         proxy: section.parse("proxy", |text| WebUrl::parse(text).map_err(|fault| fault.to_string()))?,
         connect_timeout: section.seconds("connect_timeout", 5, 1..=60)?,
@@ -468,16 +483,21 @@ fn broker(file: &IniFile) -> Result<BrokerConfig> {
     let config = BrokerConfig {
         panel_users: section.list("panel_users", Username::new)?,
         web_users: section.list("web_users", Username::new)?,
+        socket: section.parse("socket", absolute_path)?,
     };
     section.finish()?;
     Ok(config)
 }
 
-fn state_dir(file: &IniFile) -> Result<PathBuf> {
+fn store(file: &IniFile) -> Result<(PathBuf, u64)> {
     let section = file.section("store");
     let dir = absolute(&section, "dir", "/var/lib/panelgate")?;
+    let days = section.parse("audit_days", |text| match text.parse::<u64>() {
+        Ok(days @ 1..=36_500) => Ok(days),
+        _ => Err("it must be a number of days from 1 to 36500"),
+    })?;
     section.finish()?;
-    Ok(dir)
+    Ok((dir, days.unwrap_or(180)))
 }
 
 fn log_level(file: &IniFile) -> Result<log::LevelFilter> {

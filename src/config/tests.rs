@@ -175,3 +175,13 @@ fn the_sample_names_every_key_and_all_its_values_are_accepted() {
         }
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn never_panics_and_names_the_file(text in "(\\[(panel|builder|session|session.extra|publish|site a.example|site |store|log)\\]|(kind|root|url|hosts|ca_file|endpoint|ftp_host|dir|level|server_ip|x)[ =]{0,2}[ -~é/.:*]{0,20}|[;#].{0,5}|.{0,10}|\n){0,12}") {
+        if let Err(error) = parse(&text) {
+            proptest::prop_assert_eq!(error.kind(), ErrorKind::Config);
+            proptest::prop_assert!(error.chain().starts_with("p.ini") || error.chain().contains(".ini"), "{:?}", error);
+        }
+    }
+}

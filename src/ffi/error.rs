@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char};
 use std::ptr;
 
 use crate::error::{Error, ErrorKind};
-use crate::types::Reference;
+use crate::types::{Reference, printable};
 use crate::web::messages::{self, Language};
 
 use super::pointer::{self, Owned};
@@ -25,7 +25,8 @@ impl Owned for pgate_error {}
 impl From<Error> for pgate_error {
     fn from(error: Error) -> Self {
         let kind = error.kind();
-        let (name, message) = (text::keep_own(kind.name()), text::keep_own(&error.chain()));
+        // It ends in logs and terminals, and may repeat what stands in the panel's data.
+        let (name, message) = (text::keep_own(kind.name()), text::keep_own(&printable(&error.chain())));
         Self { kind, name, message, reference: None }
     }
 }
@@ -142,4 +143,16 @@ pub unsafe extern "C" fn pgate_error_free(error: *mut pgate_error) {
 /// The language of a locale; English if there is none, or no catalogue for it.
 pub(super) fn spoken(locale: Option<&str>) -> Language {
     locale.and_then(Language::from_locale).unwrap_or(Language::En)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_holds_nothing_that_a_terminal_or_a_log_obeys() {
+        let error = Error::new(ErrorKind::PanelData, "plan \x1b[2J\n\u{202e}\0");
+        let error = pgate_error::from(error);
+        assert_eq!(error.text().to_str().unwrap(), "plan \\u{1b}[2J\\n\\u{202e}\\u{0}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char};
 use std::ptr;
 
-use crate::gateway::{self, Gateway};
+use crate::gateway::{self, Gateway, Reach};
 
 use super::error::pgate_error;
 use super::options::{self, Growing};
@@ -37,12 +37,16 @@ pub struct pgate_options {
     /// not UTF-8. The file must belong to root or to the user of this process and be closed to
     /// everybody else.
     pub config_path: *const c_char,
+    /// The broker's socket; NULL is /run/panelgate/broker.sock. If it is set, the broker is asked even
+    /// by root, and no configuration is read.
+    pub socket_path: *const c_char,
 }
 
 // SAFETY: repr(C), the size first, then pointers for which NULL is the default.
 unsafe impl Growing for pgate_options {
     const NAME: &'static str = "pgate_options";
-    const DEFAULTS: Self = Self { size: size_of::<Self>(), config_path: ptr::null() };
+    const DEFAULTS: Self =
+        Self { size: size_of::<Self>(), config_path: ptr::null(), socket_path: ptr::null() };
 }
 
 const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
@@ -71,15 +75,16 @@ pub extern "C" fn pgate_version() -> *const c_char {
     guard::value(ptr::null(), || VERSION.as_ptr())
 }
 
-/// Opens Panelgate: reads and checks the configuration, finds the panel and finds out from the
-/// kernel who is calling. Connects to nothing.
+/// Opens Panelgate. For root: reads and checks the configuration, finds the panel and finds out from
+/// the kernel who is calling. For everybody else the broker does that with each call; nothing is
+/// connected yet.
 ///
 /// options may be NULL: all defaults. *out becomes a handle, which the caller closes with
 /// pgate_close().
 ///
-/// Works for root outside a web server, and for any user with a private configuration file of that
-/// user's own. A process that a web server or panel has started as a CGI program is refused, since
-/// a root process would there answer whoever is at the other end.
+/// A user with a private configuration file of that user's own is served without the broker too. A
+/// root process that a web server or panel has started as a CGI program is refused, since it would
+/// answer whoever is at the other end.
 ///
 /// Errors: PGATE_ERR_CONFIG with file and line, PGATE_ERR_UNAVAILABLE, PGATE_ERR_FORBIDDEN in a
 /// set-user-id process.
@@ -94,11 +99,11 @@ pub unsafe extern "C" fn pgate_open(
     let body = || {
         let out = Out::new(out, "out")?;
         // SAFETY: `options` is NULL or a structure of the size that it says, with strings of the caller.
-        let config = unsafe {
+        let (config, socket) = unsafe {
             let options = options::read(options)?;
-            text::path(options.config_path, "config_path")?
+            (text::path(options.config_path, "config_path")?, text::path(options.socket_path, "socket_path")?)
         };
-        let gateway = Box::new(gateway::for_program(config.as_deref())?);
+        let gateway = gateway::for_program(Reach { config: config.as_deref(), socket: socket.as_deref() })?;
         // SAFETY: the caller lets us write to `out`.
         unsafe { out.put(pointer::give(pgate { gateway })) };
         Ok(())

@@ -129,6 +129,8 @@ unsafe fn request(options: *const pgate_session_options, reference: Reference) -
             language: text::optional(options.language, "language")?,
             create_from: text::optional(options.create_from, "create_from")?,
             form: None,
+            claimed: None,
+            panel_session: None,
         })
     }
 }

@@ -22,6 +22,12 @@ pub const PGATE_ERR_FORBIDDEN: pgate_status = 103;
 /// The part of Panelgate that would do this is not running or not reachable.
 pub const PGATE_ERR_UNAVAILABLE: pgate_status = 104;
 
+/// The two sides of the broker's socket are of versions that do not understand each other.
+pub const PGATE_ERR_UPGRADE: pgate_status = 105;
+
+/// The caller asks for more than its share.
+pub const PGATE_ERR_TOO_MANY: pgate_status = 106;
+
 /// The panel's data about the account is missing, unreadable or contradictory.
 pub const PGATE_ERR_PANEL_DATA: pgate_status = 201;
 
@@ -90,6 +96,9 @@ pub const PGATE_ERR_METHOD_NOT_ALLOWED: pgate_status = 504;
 
 /// A browser asked ahead of time for a page that must only be opened on purpose.
 pub const PGATE_ERR_PREFETCH: pgate_status = 505;
+
+/// The store cannot be read or written.
+pub const PGATE_ERR_STORE: pgate_status = 600;
 
 /// A fault of Panelgate or of the system below it.
 pub const PGATE_ERR_INTERNAL: pgate_status = 900;

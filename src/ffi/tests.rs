@@ -227,7 +227,8 @@ fn a_session_is_rendered_and_a_failure_has_a_reference() {
 
 #[test]
 fn structures_have_the_layout_of_version_1() {
-    assert_eq!((size_of::<pgate_options>(), offset_of!(pgate_options, config_path)), (16, 8));
+    assert_eq!((size_of::<pgate_options>(), offset_of!(pgate_options, config_path)), (24, 8));
+    assert_eq!(offset_of!(pgate_options, socket_path), 16);
     assert_eq!(size_of::<pgate_session_options>(), 40);
     assert_eq!(offset_of!(pgate_session_options, account), 8);
     assert_eq!(offset_of!(pgate_session_options, site), 16);

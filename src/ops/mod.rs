@@ -1,5 +1,7 @@
 //! The use cases, over one [`Context`]. Policy is a pure function here; who the caller is was decided before, by the kernel.
 
+pub mod admin;
+mod binding;
 pub mod doctor;
 mod language;
 mod open;
@@ -14,8 +16,8 @@ use std::sync::OnceLock;
 use crate::builder::Client;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::panel::{self, Account, Panel};
-use crate::store::InstallKey;
+use crate::panel::{self, Account, Panel, PanelSession};
+use crate::store::{InstallKey, Store};
 use crate::types::{Domain, Username};
 
 pub(crate) use open::open;
@@ -23,7 +25,7 @@ pub use open::{OpenRequest, Session};
 pub(crate) use overview::overview;
 pub use overview::{Overview, OverviewRequest, SiteEntry};
 pub use policy::{Operation, Principal};
-pub use principal::principal_of_uid;
+pub use principal::{SystemUids, principal_of_uid};
 
 /// What the use cases work with.
 pub struct Context {
@@ -33,18 +35,26 @@ pub struct Context {
     pub panel: Box<dyn Panel>,
     /// The builder.
     pub builder: Client,
+    uids: SystemUids,
     key: OnceLock<InstallKey>,
+    store: OnceLock<Store>,
 }
 
 impl Context {
     /// Opens the configured panel; makes the builder's client without connecting.
     ///
     /// # Errors
-    /// If no panel, or more than one, is found.
+    /// If no panel, or more than one, is found; if `[broker] panel_users` names somebody unknown, root, or an account of the panel.
     pub fn new(config: Config) -> Result<Self> {
         let panel = panel::open(&config.panel)?;
         let builder = Client::new(&config.builder);
-        Ok(Self { config, panel, builder, key: OnceLock::new() })
+        let uids = SystemUids::resolve(&config, panel.as_ref())?;
+        Ok(Self { config, panel, builder, uids, key: OnceLock::new(), store: OnceLock::new() })
+    }
+
+    /// The uids of system users that the configuration names.
+    pub fn uids(&self) -> &SystemUids {
+        &self.uids
     }
 
     /// The install key, read at its first use.
@@ -57,6 +67,39 @@ impl Context {
         }
         let key = InstallKey::load_or_create(&self.config.state_dir)?;
         Ok(self.key.get_or_init(|| key))
+    }
+
+    /// The store, opened at its first use. What does not need it works without it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] if it cannot be opened.
+    pub fn store(&self) -> Result<&Store> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let store = Store::open(&self.config.state_dir)?;
+        Ok(self.store.get_or_init(|| store))
+    }
+
+    /// Where the panel can be asked, a process of an account must act for a live session of that account: the uid is also its website's.
+    fn prove_session(&self, principal: &Principal, session: Option<&PanelSession>) -> Result<()> {
+        let Principal::Account { name, .. } = principal else { return Ok(()) };
+        if !self.panel.requires_session() {
+            return Ok(());
+        }
+        let owner = session.map(|session| self.panel.session_owner(session)).transpose()?.flatten();
+        match owner {
+            Some(owner) if owner == *name => Ok(()),
+            Some(owner) => {
+                let text = format!("{principal} showed a panel session of account {owner}");
+                Err(Error::new(ErrorKind::Forbidden, text))
+            }
+            None => {
+                let text =
+                    format!("{principal} shows no live session of the panel ([directadmin] require_session)");
+                Err(Error::new(ErrorKind::Forbidden, text))
+            }
+        }
     }
 
     /// Finds the account that is meant, and reads it.
@@ -81,9 +124,12 @@ impl Context {
             Principal::PanelUser { .. } | Principal::Root => match (named, site) {
                 (Some(name), _) => self.panel.account(name),
                 (None, Some(site)) if *principal == Principal::Root => self.panel.account(&self.owner(site)?),
-                _ => Err(Error::new(ErrorKind::InvalidArgument, "no account is named")),
+                _ => Err(Error::new(
+                    ErrorKind::InvalidArgument,
+                    "name an account, or a site whose account shall be looked up",
+                )),
             },
-            Principal::Stranger { .. } => {
+            Principal::WebServer { .. } | Principal::WebFront { .. } | Principal::Stranger { .. } => {
                 let text =
                     format!("{principal} is neither root, nor a panel user, nor an account of the panel");
                 Err(Error::new(ErrorKind::Forbidden, text))
@@ -103,11 +149,19 @@ impl Context {
         }
     }
 
-    /// Makes sure that nobody else claims the site. A panel whose map does not name it (yet) has nobody else.
+    /// Makes sure that nobody else claims the site, nor the name without `www.` under which the builder knows it.
+    ///
+    /// The latter is asked even where asking is not cheap, since few sites have such a name: who had `www.shop.example` alone would otherwise be
+    /// signed on to the website of whoever has `shop.example`.
     fn check_single_owner(&self, account: &Account, site: &Domain) -> Result<()> {
-        if !self.panel.owners_are_cheap() {
-            return Ok(());
+        if self.panel.owners_are_cheap() {
+            self.check_claims(account, site)?;
         }
+        site.without_www().map_or(Ok(()), |bare| self.check_claims(account, &bare))
+    }
+
+    /// Makes sure that nobody else claims a name. A panel whose map does not name it (yet) has nobody else.
+    fn check_claims(&self, account: &Account, site: &Domain) -> Result<()> {
         let owners = self.panel.owners(site)?;
         if owners.iter().all(|owner| owner == account.name()) {
             return Ok(());

@@ -3,14 +3,15 @@
 use crate::builder::SessionRequest;
 use crate::config::{ServerIp, SessionConfig};
 use crate::error::{Error, ErrorKind, Result};
-use crate::panel::{Account, Site};
+use crate::panel::{Account, PanelSession, Site};
+use crate::store::AuditEntry;
 use crate::sys::clock;
-use crate::types::{Domain, Reference, Secret, SiteKey, Username, quote};
+use crate::types::{Domain, Reference, Secret, Username, quote};
 
 use super::policy::{self, Operation, Principal};
 use super::publication::publication;
 use super::token::{self, Binding};
-use super::{Context, language};
+use super::{Context, binding, language};
 
 /// Who wants what opened.
 #[derive(Debug)]
@@ -27,6 +28,10 @@ pub struct OpenRequest {
     pub create_from: Option<String>,
     /// The token of the form that the request came from, with what it must be bound to; `None` if it did not come from a form.
     pub form: Option<(String, Binding)>,
+    /// What the caller says about itself, for the audit: client address, impersonation.
+    pub claimed: Option<String>,
+    /// The panel's session that the caller says it acts for.
+    pub panel_session: Option<PanelSession>,
 }
 
 impl OpenRequest {
@@ -39,6 +44,8 @@ impl OpenRequest {
             language: None,
             create_from: None,
             form: None,
+            claimed: None,
+            panel_session: None,
         }
     }
 }
@@ -62,11 +69,48 @@ pub struct Session {
     pub reference: Reference,
 }
 
-/// Opens a session for a site of the account that the principal may act for.
+/// Opens a session for a site of the account that the principal may act for, and logs how that ended.
 ///
 /// # Errors
 /// Why not; see [`crate::error::ErrorKind`].
 pub(crate) fn open(context: &Context, principal: &Principal, request: &OpenRequest) -> Result<Session> {
+    let result = decide_and_open(context, principal, request);
+    let reference = request.reference;
+    match &result {
+        Ok(session) => {
+            log::info!("{reference}: {principal} opened {} of account {}", session.site, session.account)
+        }
+        Err(error) => {
+            let site = request.site.as_ref().map_or("a site", |site| site.as_str());
+            log::warn!("{reference}: {principal} could not open {site}: {error:?}");
+        }
+    }
+    record(context, principal, request, &result);
+    result
+}
+
+/// Writes the audit. The log has the same line, so a store that cannot be written to stops nobody.
+fn record(context: &Context, principal: &Principal, request: &OpenRequest, result: &Result<Session>) {
+    let opened = result.as_ref().ok();
+    let account =
+        opened.map(|session| &session.account).or(request.account.as_ref()).or(principal.own_account());
+    let entry = AuditEntry {
+        at: 0,
+        reference: request.reference.to_string(),
+        principal: principal.to_string(),
+        account: account.map(ToString::to_string),
+        site: opened.map(|session| &session.site).or(request.site.as_ref()).map(ToString::to_string),
+        operation: Operation::OpenSite.name().to_owned(),
+        result: result.as_ref().err().map_or("ok", |error| error.kind().name()).to_owned(),
+        claimed: request.claimed.clone(),
+    };
+    if let Err(error) = context.store().and_then(|store| store.record(&entry)) {
+        log::error!("{}: the audit lacks this opening: {error:?}", request.reference);
+    }
+}
+
+fn decide_and_open(context: &Context, principal: &Principal, request: &OpenRequest) -> Result<Session> {
+    context.prove_session(principal, request.panel_session.as_ref())?;
     let account = context.account(principal, request.account.as_ref(), request.site.as_ref())?;
     policy::allow_account(principal, Operation::OpenSite, context.panel.kind(), &account)?;
     let site = choose(context, &account, request.site.as_ref())?;
@@ -133,13 +177,14 @@ fn session_request(
     request: &OpenRequest,
 ) -> Result<SessionRequest> {
     let settings = &context.config.session;
-    let key = SiteKey::of(&site.domain);
+    let row = binding::bind(context, account, site)?;
+    let key = row.key.clone();
     let locale = request.language.as_deref().or(account.locale.as_deref());
     let plan = account.plan.clone().filter(|_| settings.send_plan);
     let addons = if settings.send_plan { account.addons.clone() } else { Vec::new() };
     Ok(SessionRequest {
         base_domain: (key.as_str() != site.domain.as_str()).then(|| site.domain.clone()),
-        publication: publication(context, account, site, &key)?,
+        publication: publication(context, account, site, &row)?,
         lang: locale.and_then(|locale| language::two_letters(locale, &settings.languages)),
         hosting_plan: plan,
         product_name: settings.product_name.clone(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::error::{ErrorKind, Result};
-use crate::panel::{Account, Site};
+use crate::panel::{Account, PanelSession, Site};
 use crate::sys::clock;
 use crate::types::{Domain, Username};
 
@@ -21,6 +21,8 @@ pub struct OverviewRequest {
     pub site: Option<Domain>,
     /// What the tokens of a form shall be bound to; `None` if no form will be shown.
     pub binding: Option<Binding>,
+    /// The panel's session that the caller says it acts for.
+    pub panel_session: Option<PanelSession>,
 }
 
 /// An account with what can be opened.
@@ -67,6 +69,7 @@ pub(crate) fn overview(
     principal: &Principal,
     request: &OverviewRequest,
 ) -> Result<Overview> {
+    context.prove_session(principal, request.panel_session.as_ref())?;
     let account = context.account(principal, request.account.as_ref(), request.site.as_ref())?;
     policy::allow_account(principal, Operation::ViewAccount, context.panel.kind(), &account)?;
     if let Some(site) = request.site.as_ref().filter(|site| account.site(site).is_none()) {

@@ -7,7 +7,7 @@ use std::fmt;
 use crate::config::PanelKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::{Account, Site, SiteKind};
-use crate::types::Username;
+use crate::types::{Username, quote};
 
 /// Who the kernel says the caller is, and what that means on this panel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,16 @@ pub enum Principal {
         /// Its name in the user database.
         name: Username,
     },
+    /// The public web server (`[broker] web_users`).
+    WebServer {
+        /// Its uid.
+        uid: u32,
+    },
+    /// The system user `panelgate-web`, to which a front drops that a panel started as root, unless `[broker] panel_users` names it.
+    WebFront {
+        /// Its uid.
+        uid: u32,
+    },
     /// Anybody else.
     Stranger {
         /// Its uid.
@@ -38,7 +48,21 @@ impl Principal {
     pub fn uid(&self) -> u32 {
         match self {
             Self::Root => 0,
-            Self::PanelUser { uid } | Self::Account { uid, .. } | Self::Stranger { uid } => *uid,
+            Self::PanelUser { uid }
+            | Self::Account { uid, .. }
+            | Self::WebServer { uid }
+            | Self::WebFront { uid }
+            | Self::Stranger { uid } => *uid,
+        }
+    }
+}
+
+impl Principal {
+    /// The account whose system user the caller is.
+    pub fn own_account(&self) -> Option<&Username> {
+        match self {
+            Self::Account { name, .. } => Some(name),
+            _ => None,
         }
     }
 }
@@ -49,6 +73,8 @@ impl fmt::Display for Principal {
             Self::Root => write!(f, "root"),
             Self::PanelUser { uid } => write!(f, "panel user (uid {uid})"),
             Self::Account { uid, name } => write!(f, "account {name} (uid {uid})"),
+            Self::WebServer { uid } => write!(f, "web server (uid {uid})"),
+            Self::WebFront { uid } => write!(f, "panelgate-web (uid {uid})"),
             Self::Stranger { uid } => write!(f, "stranger (uid {uid})"),
         }
     }
@@ -61,16 +87,96 @@ pub enum Operation {
     ViewAccount,
     /// Open a builder session for a site.
     OpenSite,
+    /// See what the broker counts.
+    ViewStatus,
+    /// See who opened what.
+    ViewAudit,
+    /// End publication credentials.
+    Revoke,
+    /// Give a site the plain key at the builder.
+    ClaimSite,
 }
 
+/// Who may do an operation at all. What it says about accounts holds for the account itself (a principal `Account`) or the one that is named
+/// (`PanelUser`).
+struct Rule {
+    operation: Operation,
+    /// A stable name: protocol, log lines, form tokens, audit.
+    name: &'static str,
+    account: bool,
+    panel_user: bool,
+    web_front: bool,
+    /// Whether the account must be in good standing: not suspended, no demonstration account, with the builder in its plan.
+    standing: Standing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Needed.
+    Needed,
+    /// Not needed from root, who must be able to look at any account.
+    NotFromRoot,
+    /// There is no account in it.
+    None,
+}
+
+/// The whole table. Root may do everything in it; the web server and strangers nothing.
+#[rustfmt::skip]
+const RULES: [Rule; 6] = [
+    Rule { operation: Operation::ViewAccount, name: "overview",  account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
+    Rule { operation: Operation::OpenSite,    name: "open",      account: true,  panel_user: true,  web_front: false, standing: Standing::Needed },
+    Rule { operation: Operation::ViewStatus,  name: "status",    account: false, panel_user: true,  web_front: true,  standing: Standing::None },
+    Rule { operation: Operation::ViewAudit,   name: "audit",     account: false, panel_user: false, web_front: false, standing: Standing::None },
+    Rule { operation: Operation::Revoke,      name: "revoke",    account: false, panel_user: false, web_front: false, standing: Standing::None },
+    Rule { operation: Operation::ClaimSite,   name: "claim",     account: false, panel_user: false, web_front: false, standing: Standing::None },
+];
+
 impl Operation {
-    /// A stable name: log lines, form tokens.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ViewAccount => "view-account",
-            Self::OpenSite => "open-site",
+    /// Every operation.
+    pub const ALL: [Operation; RULES.len()] = {
+        let mut all = [Operation::OpenSite; RULES.len()];
+        let mut index = 0;
+        while index < RULES.len() {
+            all[index] = RULES[index].operation;
+            index += 1;
         }
+        all
+    };
+
+    /// A stable name: protocol, log lines, form tokens, audit.
+    pub fn name(self) -> &'static str {
+        self.rule().name
     }
+
+    /// The operation of that name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        RULES.iter().find(|rule| rule.name == name).map(|rule| rule.operation)
+    }
+
+    #[allow(clippy::expect_used)] // A test walks all operations.
+    fn rule(self) -> &'static Rule {
+        RULES.iter().find(|rule| rule.operation == self).expect("every operation has its rule")
+    }
+}
+
+/// Decides whether a principal may do an operation at all.
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`].
+pub fn allow(principal: &Principal, operation: Operation, panel: PanelKind) -> Result<()> {
+    let rule = operation.rule();
+    let allowed = match principal {
+        Principal::Root => true,
+        Principal::PanelUser { .. } => rule.panel_user,
+        Principal::Account { .. } => rule.account && panel.has_account_peers(),
+        Principal::WebFront { .. } => rule.web_front,
+        Principal::WebServer { .. } | Principal::Stranger { .. } => false,
+    };
+    if allowed {
+        return Ok(());
+    }
+    let text = format!("{principal} may not do \"{}\" on {}", rule.name, panel.title());
+    Err(Error::new(ErrorKind::Forbidden, text))
 }
 
 /// Decides about an account as a whole.
@@ -83,25 +189,18 @@ pub fn allow_account(
     panel: PanelKind,
     account: &Account,
 ) -> Result<()> {
+    allow(principal, operation, panel)?;
     let name = account.name();
     let deny = |kind, text: String| Err(Error::new(kind, text));
-    match principal {
-        Principal::Root | Principal::PanelUser { .. } => {}
-        Principal::Account { uid, name: own } if panel.has_account_peers() => {
-            if own != name || *uid != account.id.uid() {
-                return deny(ErrorKind::Forbidden, format!("{principal} may not act for account {name}"));
-            }
-        }
-        Principal::Account { .. } | Principal::Stranger { .. } => {
-            let text = format!(
-                "{principal} may do nothing here: on {} the panel itself opens the builder",
-                panel.title()
-            );
-            return deny(ErrorKind::Forbidden, text);
-        }
+    if let Principal::Account { uid, name: own } = principal
+        && (own != name || *uid != account.id.uid())
+    {
+        return deny(ErrorKind::Forbidden, format!("{principal} may not act for account {name}"));
     }
-    if operation == Operation::ViewAccount && *principal == Principal::Root {
-        return Ok(());
+    match operation.rule().standing {
+        Standing::None => return Ok(()),
+        Standing::NotFromRoot if *principal == Principal::Root => return Ok(()),
+        Standing::Needed | Standing::NotFromRoot => {}
     }
     if account.suspended {
         return deny(ErrorKind::Suspended, format!("account {name} is suspended"));
@@ -110,7 +209,7 @@ pub fn allow_account(
         return deny(ErrorKind::DemoAccount, format!("account {name} is a demonstration account"));
     }
     if !account.feature {
-        let plan = account.plan.as_deref().unwrap_or("none");
+        let plan = account.plan.as_deref().map_or_else(|| "none".to_owned(), quote);
         return deny(
             ErrorKind::FeatureOff,
             format!("account {name} (plan {plan}) does not have the builder"),

@@ -6,9 +6,9 @@ use crate::builder::Publication;
 use crate::config::{PublicationType, SiteConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::{Account, Site};
-use crate::publish::endpoint_access;
+use crate::publish::{EndpointAccess, endpoint_access};
+use crate::store::SiteRow;
 use crate::sys::clock;
-use crate::types::SiteKey;
 
 use super::Context;
 
@@ -20,13 +20,13 @@ pub(super) fn publication(
     context: &Context,
     account: &Account,
     site: &Site,
-    key: &SiteKey,
+    row: &SiteRow,
 ) -> Result<Publication> {
     let own = context.config.site(&site.domain);
     let kind = own.and_then(|own| own.publish).unwrap_or(context.config.publish.kind);
     match kind {
         PublicationType::Http => {
-            let access = access(context, account, key, kind)?;
+            let access = access(context, row, kind)?;
             Ok(Publication::Http {
                 endpoint: access.url,
                 username: access.username,
@@ -34,8 +34,8 @@ pub(super) fn publication(
             })
         }
         PublicationType::Internal => {
-            let access = access(context, account, key, kind)?;
-            let parts = [account.id.to_string(), key.to_string()];
+            let access = access(context, row, kind)?;
+            let parts = [account.id.to_string(), row.key.to_string()];
             let number = context.key()?.number("site number", &[parts[0].as_bytes(), parts[1].as_bytes()]);
             Ok(Publication::Internal {
                 endpoint: access.url,
@@ -55,12 +55,7 @@ pub(super) fn publication(
     }
 }
 
-fn access(
-    context: &Context,
-    account: &Account,
-    key: &SiteKey,
-    kind: PublicationType,
-) -> Result<crate::publish::EndpointAccess> {
+fn access(context: &Context, row: &SiteRow, kind: PublicationType) -> Result<EndpointAccess> {
     let Some(endpoint) = &context.config.publish.endpoint else {
         let text = format!(
             "publication type {} needs the public address of the publication endpoint: set [publish] endpoint in {}",
@@ -69,7 +64,7 @@ fn access(
         );
         return Err(Error::new(ErrorKind::Publication, text));
     };
-    Ok(endpoint_access(context.key()?, endpoint, &account.id, key, clock::unix_seconds()))
+    Ok(endpoint_access(context.key()?, endpoint, row, clock::unix_seconds()))
 }
 
 fn external(site: &Site, own: Option<&SiteConfig>) -> Result<Publication> {

@@ -95,6 +95,7 @@ fn parts(uid: u32, binding: &Binding, operation: Operation, site: &Domain, end: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_token_fits_only_what_it_was_made_for() {
@@ -116,6 +117,21 @@ mod tests {
         assert!(check(&InstallKey::fixed(4), 1004, &mine, open, &shop, 1000, &token).is_err(), "other key");
         for bad in ["", "A", "AAAA", &token[1..], &format!("{token}A"), "é", &"A".repeat(1000)] {
             assert!(check(&key, 1004, &mine, open, &shop, 1000, bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_changed_token_is_taken(at in 0_usize..54, byte in any::<char>(), text in any::<String>()) {
+            let (key, shop) = (InstallKey::fixed(3), Domain::new("shop.example").unwrap());
+            let binding = Binding { session: [1; 32] };
+            let open = Operation::OpenSite;
+            let token = issue(&key, 1004, &binding, open, &shop, 1000);
+            let changed: String = token.chars().enumerate().map(|(place, old)| if place == at { byte } else { old }).collect();
+            for given in [changed, text] {
+                let taken = check(&key, 1004, &binding, open, &shop, 1000, &given).is_ok();
+                prop_assert_eq!(taken, given == token, "{}", given);
+            }
         }
     }
 }

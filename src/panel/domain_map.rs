@@ -87,11 +87,12 @@ impl Search<'_> {
                 let Some(value) = rest.trim_ascii_start().strip_prefix(b":") else { continue };
                 let owner =
                     std::str::from_utf8(value.trim_ascii()).ok().and_then(|text| Username::new(text).ok());
-                self.owners[index].push(owner.ok_or_else(|| {
+                let owner = owner.ok_or_else(|| {
                     let what =
                         format!("{domain} belongs to {}, which is not an account name", quote_bytes(value));
                     data_error(self.place(&piece[..at]), what)
-                })?);
+                })?;
+                self.owners[index].push(owner);
             }
         }
         self.lines += memchr_iter(b'\n', piece).count();

@@ -37,7 +37,7 @@ use super::account::document_root;
 use super::*;
 use crate::config::ini::{IniFile, Section};
 use crate::sys::users::User;
-use crate::types::{AccountId, quote};
+use crate::types::{AccountId, printable, quote};
 
 /// A server with custom hosting.
 pub(super) struct IniPanel {
@@ -220,7 +220,9 @@ fn site(section: &Section<'_>, domain: Domain, home: &Path) -> Result<Site> {
     } else {
         root = section.parse("document_root", |text| match document_root(text, home) {
             Ok(Some(path)) => Ok(path),
-            Ok(None) => Err(format!("it is not below the account's home {}", home.display())),
+            Ok(None) => {
+                Err(format!("it is not below the account's home {}", printable(&home.display().to_string())))
+            }
             Err(fault) => Err(fault),
         })?;
     }

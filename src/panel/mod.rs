@@ -16,6 +16,7 @@ mod domain_map;
 mod ini;
 mod keyvalue;
 mod plesk;
+mod session;
 mod tree;
 
 use std::net::IpAddr;
@@ -25,6 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::types::{Domain, Username};
 
 pub use account::{Account, Site, SiteKind};
+pub use session::PanelSession;
 pub use tree::Tree;
 
 /// A hosting panel, as far as Panelgate reads it.
@@ -57,6 +59,19 @@ pub trait Panel: Send + Sync {
     /// Whether [`Panel::owners`] is cheap enough to ask at every opening: one pass over one file of the panel's, or a look-up in its database.
     /// If not, that a site has one owner is checked by look-ups by domain and by the doctor.
     fn owners_are_cheap(&self) -> bool;
+
+    /// Whether a process of an account must show a live session of the panel. Only panels that can be asked about one demand it.
+    fn requires_session(&self) -> bool {
+        false
+    }
+
+    /// The account that a session of the panel belongs to; `None` if the panel knows no such session.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] if the panel cannot be asked.
+    fn session_owner(&self, _session: &PanelSession) -> Result<Option<Username>> {
+        Ok(None)
+    }
 }
 
 impl PanelKind {

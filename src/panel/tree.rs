@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::sys::file::{self, Content, ReadError};
 use crate::sys::{identity, users};
-use crate::types::{Username, quote_bytes};
+use crate::types::{Username, quote, quote_bytes};
 
 use crate::sys::users::User;
 
@@ -121,14 +121,12 @@ impl Tree {
     /// The system user of an account.
     ///
     /// # Errors
-    /// [`ErrorKind::PanelData`] if there is none, if it is root, or if another name has the same uid: then the uid says nothing about who it is.
+    /// [`ErrorKind::PanelData`] if there is none, if it is root, if its home bounds nothing, or if another name has the same uid: then the
+    /// uid says nothing about who it is.
     pub fn account_user(&self, name: &Username) -> Result<User> {
         let user = self.user_of_account(name)?;
-        match self.find_uid(user.uid)? {
-            Some(first) if first.name == user.name => Ok(user),
-            Some(first) => Err(user_error(name, format!("its uid {} is also {}'s", user.uid, first.name))),
-            None => Err(user_error(name, format!("its uid {} has no name", user.uid))),
-        }
+        self.check_only_name(&user)?;
+        Ok(user)
     }
 
     /// The system user of the account that `caller` is, which [`Tree::find_uid`] found. The user database, which may be slow, is asked once.
@@ -137,26 +135,63 @@ impl Tree {
     /// As [`Tree::account_user`].
     pub fn calling_user(&self, name: &Username, caller: &User) -> Result<User> {
         let user = self.user_of_account(name)?;
-        if (user.uid, &user.name) == (caller.uid, &caller.name) {
-            return Ok(user);
+        if (user.uid, &user.name) != (caller.uid, &caller.name) {
+            let text = format!("the uid {} is {}'s, not the account's", caller.uid, quote(&caller.name));
+            return Err(account_error(name, text));
         }
-        Err(user_error(name, format!("the uid {} is {}'s, not the account's", caller.uid, caller.name)))
+        self.check_file(&user)?;
+        Ok(user)
     }
 
     /// The system user that has the account's name, if it can be an account's at all.
     fn user_of_account(&self, name: &Username) -> Result<User> {
         let user = self
             .find_user(name.as_str())?
-            .ok_or_else(|| user_error(name, "there is no system user of that name".into()))?;
+            .ok_or_else(|| account_error(name, "there is no system user of that name".into()))?;
         if user.uid == 0 {
-            return Err(user_error(name, "its uid is 0".into()));
+            return Err(account_error(name, "its uid is 0".into()));
         }
         // Every path is below "/": such a home would bound nothing.
+        let home = user.home.as_os_str().as_encoded_bytes();
         if !user.home.is_absolute() || user.home.components().count() < 2 {
-            let home = quote_bytes(user.home.as_os_str().as_encoded_bytes());
-            return Err(user_error(name, format!("its home directory {home} bounds nothing")));
+            return Err(user_error(
+                name.as_str(),
+                format!("its home directory {} bounds nothing", quote_bytes(home)),
+            ));
+        }
+        // It stands in errors and goes to the builder.
+        if home.iter().any(u8::is_ascii_control) {
+            return Err(user_error(
+                name.as_str(),
+                format!("its home directory {} has control characters", quote_bytes(home)),
+            ));
         }
         Ok(user)
+    }
+
+    /// Makes sure that a uid has one name: the kernel says nothing but the uid, which would be the one as well as the other.
+    ///
+    /// # Errors
+    /// [`ErrorKind::PanelData`] if it has another one. In a database that is not the file `/etc/passwd` only the first name of a uid can be seen.
+    pub fn check_only_name(&self, user: &User) -> Result<()> {
+        if self.root == Path::new("/") {
+            match self.find_uid(user.uid)? {
+                Some(first) if first.name == user.name => {}
+                Some(first) => return Err(two_names(user, &first.name)),
+                None => return Err(user_error(&user.name, format!("its uid {} has no name", user.uid))),
+            }
+        }
+        self.check_file(user)
+    }
+
+    /// Looks for another name of a user's uid in the file, where all can be seen.
+    fn check_file(&self, user: &User) -> Result<()> {
+        let needle = format!(":{}:", user.uid);
+        let is_other = |other: &User| other.uid == user.uid && other.name != user.name;
+        match self.passwd()?.and_then(|passwd| find_line(&passwd, is_other, needle.as_bytes())) {
+            Some(other) => Err(two_names(user, &other.name)),
+            None => Ok(()),
+        }
     }
 
     /// The system user of that name, if there is one.
@@ -182,7 +217,7 @@ impl Tree {
         Ok(self.passwd()?.and_then(|passwd| find_line(&passwd, |user| user.uid == uid, needle.as_bytes())))
     }
 
-    /// A tree other than `/` has its own `etc/passwd`.
+    /// The file of users. A tree other than `/` has its own, and no other database.
     fn passwd(&self) -> Result<Option<Vec<u8>>> {
         Ok(self.read("/etc/passwd", limits::PASSWD_BYTES)?.map(|content| content.bytes))
     }
@@ -203,8 +238,16 @@ fn found<T>(
     }
 }
 
-fn user_error(account: &Username, what: String) -> Error {
-    Error::new(ErrorKind::PanelData, format!("account {account}: {what}"))
+fn account_error(name: &Username, what: String) -> Error {
+    Error::new(ErrorKind::PanelData, format!("account {name}: {what}"))
+}
+
+fn user_error(name: &str, what: String) -> Error {
+    Error::new(ErrorKind::PanelData, format!("user {}: {what}", quote(name)))
+}
+
+fn two_names(user: &User, other: &str) -> Error {
+    user_error(&user.name, format!("its uid {} is also that of {}", user.uid, quote(other)))
 }
 
 fn database_error(error: std::io::Error) -> Error {
@@ -258,6 +301,7 @@ pub(super) fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn tree(passwd: &str) -> (tempfile::TempDir, Tree) {
         let dir = tempfile::tempdir().unwrap();
@@ -271,21 +315,23 @@ mod tests {
     fn users_of_a_tree() {
         let (_dir, tree) = tree(
             "root:x:0:0::/root:/bin/sh\nbad line\nalice2:x:1005:1004::/home/alice2:/bin/sh\nalice:x:1004:1005::/home/alice:/bin/sh\n\
-             twin:x:1004:1::/home/twin:/bin/sh\nzero:x:0:1::/:/bin/sh\nslash:x:7000:1:://:/bin/sh",
+             twin:x:1004:1::/home/twin:/bin/sh\nzero:x:0:1::/:/bin/sh\nslash:x:7000:1:://:/bin/sh\nodd:x:7001:1::/home/\x1b[2J:/bin/sh",
         );
         let name = |name: &str| Username::new(name).unwrap();
-        let alice = tree.account_user(&name("alice")).unwrap();
-        assert_eq!((alice.uid, alice.home.as_path()), (1004, Path::new("/home/alice")));
-        assert_eq!(tree.calling_user(&name("alice"), &alice).unwrap(), alice);
-        let twice = User { uid: 1005, ..alice };
-        assert!(tree.calling_user(&name("alice"), &twice).unwrap_err().to_string().contains("the uid 1005"));
-        assert_eq!(tree.find_uid(1005).unwrap().unwrap().name, "alice2");
+        let alice = tree.account_user(&name("alice2")).unwrap();
+        assert_eq!((alice.uid, alice.home.as_path()), (1005, Path::new("/home/alice2")));
+        assert_eq!(tree.find_uid(1004).unwrap().unwrap().name, "alice");
+        assert_eq!(tree.calling_user(&name("alice2"), &alice).unwrap(), alice);
+        let twice = User { uid: 1004, ..alice };
+        assert!(tree.calling_user(&name("alice2"), &twice).unwrap_err().to_string().contains("the uid 1004"));
         assert_eq!(tree.find_uid(7).unwrap(), None);
         for (user, want) in [
-            ("twin", "is also alice's"),
+            ("twin", "is also that of \"alice\""),
+            ("alice", "is also that of \"twin\""),
             ("zero", "uid is 0"),
             ("carol", "no system user"),
             ("slash", "bounds nothing"),
+            ("odd", "has control characters"),
         ] {
             assert!(tree.account_user(&name(user)).unwrap_err().to_string().contains(want), "{user}");
         }
@@ -312,5 +358,20 @@ mod tests {
                 .to_string()
                 .ends_with("etc/none: the panel's file is missing")
         );
+    }
+
+    proptest! {
+        #[test]
+        fn odd_lines_neither_panic_nor_hide_a_user(
+            before in proptest::collection::vec(any::<u8>(), 0..80),
+            after in "[a-z:0-9\n]{0,60}",
+        ) {
+            let line = b"alice:x:1004:1004::/home/alice:/bin/sh\n";
+            let passwd = [before.as_slice(), b"\n", line, after.as_bytes()].concat();
+            let find = |wanted: &dyn Fn(&User) -> bool, needle: &[u8]| find_line(&passwd, wanted, needle);
+            prop_assert!(find(&|user| user.name == "alice", b"alice").is_some());
+            prop_assert!(find(&|user| user.uid == 1004, b":1004:").is_some());
+            let _ = find(&|_| false, b":");
+        }
     }
 }

@@ -1,14 +1,14 @@
 //! Address and Basic credentials of a site's publication endpoint.
 //!
-//! The password is an HMAC over the site's token and a generation, so nothing is stored and every opening of a generation gives the same one. A
-//! generation lasts [`limits::CREDENTIAL_GENERATION`]; the endpoint decides how many past ones it still takes.
+//! The password is an HMAC over the site's token and a generation, so nothing is stored but the token and a revocation floor, and every opening of a
+//! generation gives the same one. A generation lasts [`limits::CREDENTIAL_GENERATION`]; the endpoint decides how many past ones it still takes.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::limits;
-use crate::store::InstallKey;
-use crate::types::{AccountId, Secret, SiteKey, WebUrl};
+use crate::store::{InstallKey, SiteRow};
+use crate::types::{Secret, WebUrl};
 
 /// How the builder reaches the endpoint of one site.
 pub struct EndpointAccess {
@@ -20,58 +20,70 @@ pub struct EndpointAccess {
     pub password: Secret,
 }
 
-/// The access to the endpoint of one site of one account, valid from now on. Another account with the same site gets another one.
+/// The generation of credentials that is handed out at a moment (Unix seconds).
+pub fn generation(unix_seconds: u64) -> u64 {
+    unix_seconds / limits::CREDENTIAL_GENERATION.as_secs()
+}
+
+/// The access to the endpoint of one site, valid from now on.
 pub fn endpoint_access(
     key: &InstallKey,
     endpoint: &WebUrl,
-    account: &AccountId,
-    site: &SiteKey,
+    row: &SiteRow,
     unix_seconds: u64,
 ) -> EndpointAccess {
-    let token = site_token(key, account, site);
-    let generation = unix_seconds / limits::CREDENTIAL_GENERATION.as_secs();
-    let password = key.mac("publication password", &[token.as_bytes(), &generation.to_be_bytes()]);
+    // After a revocation the current generation is below the floor: the next one is handed out before its time.
+    let generation = generation(unix_seconds).max(row.floor);
+    let password = key.mac("publication password", &[row.token.as_bytes(), &generation.to_be_bytes()]);
     EndpointAccess {
-        url: endpoint.join(&token).as_base(),
-        username: format!("site-{}", &token[..12]),
+        url: endpoint.join(&row.token).as_base(),
+        username: format!("site-{}", row.token.get(..12).unwrap_or(&row.token)),
         password: Secret::new(URL_SAFE_NO_PAD.encode(password)),
     }
-}
-
-/// 160 bits in hexadecimal: the site's name in the endpoint's address.
-fn site_token(key: &InstallKey, account: &AccountId, site: &SiteKey) -> String {
-    let mac = key.mac("site token", &[account.to_string().as_bytes(), site.as_str().as_bytes()]);
-    mac[..20].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{Domain, Username};
+    use crate::types::{AccountId, Domain, SiteKey, Username};
 
-    fn access(uid: u32, site: &str, seconds: u64) -> EndpointAccess {
-        let account = AccountId::new("cpanel", Username::new("alice").unwrap(), uid, "1");
+    fn row(token: &str, floor: u64) -> SiteRow {
+        let domain = Domain::new("a.example").unwrap();
+        SiteRow {
+            key: SiteKey::of(&domain),
+            domain,
+            owner: AccountId::new("cpanel", Username::new("alice").unwrap(), 1004, "1"),
+            token: token.repeat(40),
+            floor,
+            opened: 0,
+            closed: false,
+        }
+    }
+
+    fn access(row: &SiteRow, seconds: u64) -> EndpointAccess {
         let endpoint = WebUrl::parse("https://host.example/panelgate").unwrap();
-        let site = SiteKey::of(&Domain::new(site).unwrap());
-        endpoint_access(&InstallKey::fixed(1), &endpoint, &account, &site, seconds)
+        endpoint_access(&InstallKey::fixed(1), &endpoint, row, seconds)
     }
 
     #[test]
     fn the_same_within_a_generation_and_for_nobody_else() {
-        let generation = limits::CREDENTIAL_GENERATION.as_secs();
-        let first = access(1, "a.example", 0);
-        let url = first.url.to_string();
-        assert!(url.starts_with("https://host.example/panelgate/") && url.ends_with('/'));
-        assert_eq!(url.len(), "https://host.example/panelgate/".len() + 40 + 1);
-        assert_eq!(first.password.expose().len(), 43);
-        let same = access(1, "a.example", generation - 1);
-        assert_eq!((same.url.to_string(), same.password.expose()), (url.clone(), first.password.expose()));
-        let later = access(1, "a.example", generation);
-        assert_eq!(later.url.to_string(), url);
-        assert_ne!(later.password.expose(), first.password.expose());
-        for other in [access(2, "a.example", 0), access(1, "b.example", 0)] {
-            assert_ne!(other.url.to_string(), url);
-            assert_ne!(other.password.expose(), first.password.expose());
-        }
+        let length = limits::CREDENTIAL_GENERATION.as_secs();
+        let first = access(&row("a", 0), 0);
+        assert_eq!(first.url.to_string(), format!("https://host.example/panelgate/{}/", "a".repeat(40)));
+        assert_eq!((first.username.as_str(), first.password.expose().len()), ("site-aaaaaaaaaaaa", 43));
+        assert_eq!(access(&row("a", 0), length - 1).password.expose(), first.password.expose());
+        assert_ne!(access(&row("a", 0), length).password.expose(), first.password.expose());
+        assert_ne!(access(&row("b", 0), 0).password.expose(), first.password.expose());
+    }
+
+    #[test]
+    fn a_revocation_gives_another_password_at_once_and_then_goes_on_as_ever() {
+        let length = limits::CREDENTIAL_GENERATION.as_secs();
+        let now = 100 * length;
+        let revoked = row("a", generation(now) + 1);
+        let password = |row: &SiteRow, seconds| access(row, seconds).password.expose().to_owned();
+        assert_ne!(password(&revoked, now), password(&row("a", 0), now));
+        assert_eq!(password(&revoked, now), password(&revoked, now + length));
+        assert_eq!(password(&revoked, now + 5 * length), password(&row("a", 0), now + 5 * length));
     }
 }

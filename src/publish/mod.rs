@@ -2,4 +2,4 @@
 
 mod credentials;
 
-pub use credentials::{EndpointAccess, endpoint_access};
+pub use credentials::{EndpointAccess, endpoint_access, generation};

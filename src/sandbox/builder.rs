@@ -16,7 +16,7 @@ use super::page::{self, Editor};
 use super::tls::{Identity, TlsSocket};
 use crate::limits;
 use crate::sys::random;
-use crate::types::Secret;
+use crate::types::{Domain, Secret};
 
 /// How a sandbox is started.
 pub struct Options {
@@ -270,8 +270,11 @@ impl State {
         let Some((_, session)) = data.sessions.iter().find(|(known, _)| *known == hash) else {
             return page::unknown_session();
         };
+        let site = session.base_domain.as_deref().unwrap_or(&session.domain);
+        let name = Domain::new(site).map_or_else(|_| site.to_owned(), |domain| domain.to_unicode());
         page::editor(&Editor {
-            site: session.base_domain.as_deref().unwrap_or(&session.domain),
+            name: &name,
+            site,
             language: session.lang.as_deref().unwrap_or("not sent"),
             plan: session.plan.as_deref().unwrap_or("not sent"),
             kind: session.kind,

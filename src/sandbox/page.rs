@@ -17,14 +17,14 @@ pub(super) const STYLE_PATH: &str = "/sandbox.css";
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>{{ site }} – Sandbox builder</title>
+<title>{{ name }} – Sandbox builder</title>
 <link rel="stylesheet" href="/sandbox.css">
 </head>
 <body>
 <header><span class="mark" aria-hidden="true"></span>Sandbox builder</header>
 <main>
 <section class="facts">
-<h1><span class="small">You are editing</span> {{ site }}</h1>
+<h1><span class="small">You are editing</span> {{ name }}</h1>
 <dl>
 <dt>Site</dt><dd id="site">{{ site }}</dd>
 <dt>Language</dt><dd id="language">{{ language }}</dd>
@@ -34,7 +34,7 @@ pub(super) const STYLE_PATH: &str = "/sandbox.css";
 <p class="note">This is the sandbox builder of Panelgate’s demo. It stands where the real builder would be, and nothing that you see here is published.</p>
 </section>
 <div class="canvas" aria-hidden="true">
-<div class="bar"><i></i><i></i><i></i><b>{{ site }}</b></div>
+<div class="bar"><i></i><i></i><i></i><b>{{ name }}</b></div>
 <div class="hero"><i></i><i></i><u></u></div>
 <div class="cards"><i></i><i></i><i></i></div>
 </div>
@@ -44,7 +44,9 @@ pub(super) const STYLE_PATH: &str = "/sandbox.css";
 "#
 )]
 pub(super) struct Editor<'a> {
-    /// The site's real name.
+    /// The site's real name, as people read it.
+    pub(super) name: &'a str,
+    /// The site's real name, as it was sent.
     pub(super) site: &'a str,
     /// The language that was sent.
     pub(super) language: &'a str,

@@ -5,7 +5,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -23,10 +23,11 @@ impl InstallKey {
     /// Reads the key; makes it if there is none. The directory is made too, with mode 0700.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if the directory or the file cannot be used, belongs to somebody else, or can be read by others.
+    /// [`ErrorKind::Config`] if the directory or the file cannot be used, belongs to somebody else, or can be read by others, or if others can replace
+    /// the file.
     pub fn load_or_create(dir: &Path) -> Result<Self> {
         let path = dir.join(NAME);
-        match Self::load(&path)? {
+        match Self::find(dir)? {
             Some(key) => Ok(key),
             None => {
                 create(dir, &path).map_err(|error| {
@@ -36,7 +37,7 @@ impl InstallKey {
                     )
                     .with_source(error)
                 })?;
-                Self::load(&path)?.ok_or_else(|| {
+                Self::find(dir)?.ok_or_else(|| {
                     Error::new(ErrorKind::Config, format!("{}: the install key vanished", path.display()))
                 })
             }
@@ -46,8 +47,9 @@ impl InstallKey {
     /// Reads the key; `None` if there is none yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if the file cannot be used, belongs to somebody else, or can be read by others.
+    /// [`ErrorKind::Config`] if the file cannot be used, belongs to somebody else, or can be read by others, or if others can replace it.
     pub fn find(dir: &Path) -> Result<Option<Self>> {
+        check_directory(dir)?;
         Self::load(&dir.join(NAME))
     }
 
@@ -108,9 +110,35 @@ impl std::fmt::Debug for InstallKey {
     }
 }
 
+/// Makes the directory of the state, if there is none.
+pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Whoever can write to the directory decides whether there is a key, and which of several it is. No directory is a good one: it will be made.
+pub(super) fn check_directory(dir: &Path) -> Result<()> {
+    let fail =
+        |what: String| Err(Error::new(ErrorKind::Config, format!("[store] dir {}: {what}", dir.display())));
+    let metadata = match std::fs::metadata(dir) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return fail(format!("it cannot be examined: {error}")),
+    };
+    let (uid, mode, me) = (metadata.uid(), metadata.mode() & 0o7777, identity::uids().effective);
+    if !metadata.is_dir() {
+        return fail("it is not a directory".into());
+    }
+    if ![0, me].contains(&uid) || mode & 0o022 != 0 {
+        return fail(format!(
+            "others can replace the install key (the directory has uid {uid}, mode {mode:04o}): run chown {me} and chmod 700 on it"
+        ));
+    }
+    Ok(())
+}
+
 /// Writes the key under a temporary name, then links it to its own: whoever comes second finds the first one's.
 fn create(dir: &Path, path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    make_dir(dir)?;
     let suffix: String = random::bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
     let temporary = dir.join(format!(".{NAME}.{suffix}"));
     let result = (|| {

@@ -11,5 +11,7 @@ pub mod identity;
 pub mod logging;
 pub mod process;
 pub mod random;
+pub mod resolve;
+pub mod service;
 pub mod signals;
 pub mod users;

@@ -1,10 +1,10 @@
-//! Being asked to end: SIGINT, SIGTERM, SIGHUP.
+//! Being told something by SIGINT, SIGTERM or SIGHUP.
 //!
-//! The handler writes one byte into a pipe; what has to be put away is put away by the thread that waits at the other end. Programs started by
+//! The handler writes the signal's number into a pipe; what has to be done is done by the thread that waits at the other end. Programs started by
 //! this process do not inherit the handler.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,12 +14,21 @@ use rustix::pipe::{PipeFlags, pipe_with};
 /// The end of the pipe that the handler writes to; -1 before there is one.
 static WAKE: AtomicI32 = AtomicI32::new(-1);
 
-/// Hears about the signals that ask this process to end.
-pub struct EndSignals {
+/// What a service is told by a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM or SIGINT: finish what is running and end.
+    Stop,
+    /// SIGHUP: read the configuration again.
+    Reload,
+}
+
+/// Hears about the three signals.
+pub struct Signals {
     heard: OwnedFd,
 }
 
-impl EndSignals {
+impl Signals {
     /// Begins to listen. From now on the signals no longer end the process by themselves.
     ///
     /// # Errors
@@ -37,7 +46,18 @@ impl EndSignals {
         Ok(Self { heard })
     }
 
-    /// Waits for a signal, at most that long. Returns whether one has come; once one has come, it stays so.
+    /// The next signal that has come; `None` if there is none at the moment.
+    pub fn next(&self) -> Option<Signal> {
+        let mut number = [0_u8];
+        match rustix::io::read(&self.heard, &mut number) {
+            Ok(1) if i32::from(number[0]) == libc::SIGHUP => Some(Signal::Reload),
+            Ok(1) => Some(Signal::Stop),
+            _ => None,
+        }
+    }
+
+    /// Waits for any signal, at most that long. Returns whether one has come; once one has come, it stays so
+    /// until [`Signals::next`] takes it.
     pub fn wait(&self, longest: Duration) -> bool {
         let end = Instant::now() + longest;
         loop {
@@ -51,6 +71,12 @@ impl EndSignals {
                 Ok(_) | Err(_) => return true,
             }
         }
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.heard.as_fd()
     }
 }
 
@@ -68,11 +94,12 @@ fn install(signal: libc::c_int) -> io::Result<()> {
     }
 }
 
-extern "C" fn on_signal(_signal: libc::c_int) {
+extern "C" fn on_signal(signal: libc::c_int) {
+    let number = [signal as u8];
     // SAFETY: errno is a variable of this thread.
     let errno = unsafe { *libc::__errno_location() };
-    // SAFETY: write(2) is async-signal-safe; the byte is a constant, and the descriptor is never closed. A full pipe has said it already.
-    unsafe { libc::write(WAKE.load(Ordering::SeqCst), b"x".as_ptr().cast(), 1) };
+    // SAFETY: write(2) is async-signal-safe; the byte is this function's own, and the descriptor is never closed. A full pipe has said it already.
+    unsafe { libc::write(WAKE.load(Ordering::SeqCst), number.as_ptr().cast(), 1) };
     // SAFETY: as above. What the signal interrupted must find its errno again.
     unsafe { *libc::__errno_location() = errno };
 }
@@ -83,11 +110,12 @@ mod tests {
 
     #[test]
     fn a_signal_is_heard_and_stays_heard() {
-        let signals = EndSignals::listen().unwrap();
+        let signals = Signals::listen().unwrap();
         assert!(!signals.wait(Duration::from_millis(20)));
-        assert!(EndSignals::listen().is_err(), "one listener");
+        assert!(Signals::listen().is_err(), "one listener");
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP).unwrap();
         assert!(signals.wait(Duration::from_secs(10)));
         assert!(signals.wait(Duration::ZERO));
+        assert_eq!((signals.next(), signals.next()), (Some(Signal::Reload), None));
     }
 }

@@ -10,7 +10,7 @@ use super::Username;
 /// (cPanel `STARTDATE`, DirectAdmin `date_created`, `created` of custom hosting) or a GUID (Plesk); empty where the panel gives none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AccountId {
-    panel: &'static str,
+    panel: String,
     name: Username,
     uid: u32,
     mark: String,
@@ -18,8 +18,13 @@ pub struct AccountId {
 
 impl AccountId {
     /// Puts the parts together.
-    pub fn new(panel: &'static str, name: Username, uid: u32, mark: impl Into<String>) -> Self {
-        Self { panel, name, uid, mark: mark.into() }
+    pub fn new(panel: impl Into<String>, name: Username, uid: u32, mark: impl Into<String>) -> Self {
+        Self { panel: panel.into(), name, uid, mark: mark.into() }
+    }
+
+    /// The panel's name.
+    pub fn panel(&self) -> &str {
+        &self.panel
     }
 
     /// The account's system name.

@@ -57,6 +57,11 @@ impl Domain {
         self.0.contains("xn--")
     }
 
+    /// The name without a leading `www.`, if it has one and something is left that can be a website.
+    pub fn without_www(&self) -> Option<Domain> {
+        self.0.strip_prefix("www.").and_then(|rest| Self::new(rest).ok())
+    }
+
     /// Whether this name lies below `other`: `blog.shop.example` below `shop.example`.
     pub fn is_below(&self, other: &Domain) -> bool {
         self.0.strip_suffix(other.as_str()).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
@@ -88,6 +93,13 @@ impl fmt::Display for Domain {
 impl serde::Serialize for Domain {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Domain {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::new(&text).map_err(serde::de::Error::custom)
     }
 }
 

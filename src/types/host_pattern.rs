@@ -80,6 +80,7 @@ impl fmt::Display for HostPattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn fits(pattern: &str, url: &str, usual_port: u16) -> bool {
         HostPattern::parse(pattern).unwrap().matches(&WebUrl::parse(url).unwrap(), usual_port)
@@ -115,6 +116,17 @@ mod tests {
             "b.example?x",
         ] {
             assert_eq!(HostPattern::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_prints_to_the_same_and_never_fits_another_host(text in "[*a-z0-9.:\\[\\]@/ -]{0,20}") {
+            if let Some(pattern) = HostPattern::parse(&text) {
+                prop_assert_eq!(HostPattern::parse(&pattern.to_string()), Some(pattern.clone()));
+                let evil = WebUrl::parse("https://evil.example.org/").unwrap();
+                prop_assert!(!pattern.matches(&evil, 443) || text.contains("example.org"));
+            }
         }
     }
 }

@@ -44,6 +44,19 @@ pub fn quote_bytes(bytes: &[u8]) -> String {
     quote(&String::from_utf8_lossy(&bytes[..end]))
 }
 
+/// Escapes every character that must not reach a log line or a terminal.
+pub fn printable(text: &str) -> String {
+    let mut cleaned = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_unprintable(character) {
+            cleaned.extend(character.escape_default());
+        } else {
+            cleaned.push(character);
+        }
+    }
+    cleaned
+}
+
 /// Whether a character must not reach a log line or a terminal as it is: control characters, and those that reorder the text around them.
 pub fn is_unprintable(character: char) -> bool {
     character.is_control()

@@ -8,11 +8,24 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reference([u8; 8]);
 
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
 impl Reference {
     /// Makes a new number from 40 random bits.
     pub fn random() -> Self {
-        const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         Self(crate::sys::random::bytes::<8>().map(|byte| ALPHABET[usize::from(byte % 32)]))
+    }
+}
+
+impl std::str::FromStr for Reference {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (first, second) = text.split_once('-').ok_or(())?;
+        let characters: [u8; 8] =
+            [first.as_bytes(), second.as_bytes()].concat().try_into().map_err(|_| ())?;
+        let fits = first.len() == 4 && characters.iter().all(|byte| ALPHABET.contains(byte));
+        if fits { Ok(Self(characters)) } else { Err(()) }
     }
 }
 
@@ -43,5 +56,9 @@ mod tests {
         let a = Reference::random().to_string();
         assert_eq!((a.len(), a.as_bytes()[4]), (9, b'-'));
         assert_ne!(a, Reference::random().to_string());
+        assert_eq!(a.parse::<Reference>().unwrap().to_string(), a);
+        for bad in ["", "-", "7K3M9QXT", "7K3M-9QX", "7k3m-9qxt", "7K3-M9QXT", "7K3M-9QXI", "\n\n\n\n-9QXT"] {
+            assert!(bad.parse::<Reference>().is_err(), "{bad:?}");
+        }
     }
 }

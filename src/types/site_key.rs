@@ -14,9 +14,18 @@ pub struct SiteKey(String);
 impl SiteKey {
     /// The key of a site that has no other one.
     pub fn of(domain: &Domain) -> Self {
-        let name = domain.as_str();
-        let bare = name.strip_prefix("www.").filter(|rest| Domain::new(rest).is_ok());
-        Self(bare.unwrap_or(name).to_owned())
+        Self(domain.without_www().as_ref().unwrap_or(domain).as_str().to_owned())
+    }
+
+    /// A key that is only a number; the builder is then told the real domain too.
+    pub fn numeric(number: u64) -> Self {
+        Self(number.to_string())
+    }
+
+    /// A key that was stored; `None` if it can be neither a domain nor a number.
+    pub fn stored(text: String) -> Option<Self> {
+        let number = !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
+        (number || Domain::new(&text).is_ok_and(|domain| domain.as_str() == text)).then_some(Self(text))
     }
 
     /// The key as the builder gets it.

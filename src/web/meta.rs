@@ -14,10 +14,11 @@ use super::messages::Preference;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::token::Binding;
+use crate::panel::PanelSession;
 use crate::types::{Domain, Username, quote_bytes};
 
 /// Every variable that is read.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 22] = [
     "REQUEST_METHOD",
     "QUERY_STRING",
     "CONTENT_TYPE",
@@ -31,6 +32,7 @@ const NAMES: [&str; 21] = [
     "HTTP_X_MOZ",
     "HTTP_X_PURPOSE",
     "LANGUAGE",
+    "LOGIN_AS_MASTER",
     "PANELGATE_ACCOUNT",
     "POST",
     "SESSION_ID",
@@ -134,6 +136,8 @@ impl Variables {
             selected: self.ascii("SESSION_SELECTED_DOMAIN").and_then(|name| Domain::new(&name).ok()),
             panel_home: self.panel_home(directadmin),
             remote: self.ascii("REMOTE_ADDR").and_then(|text| text.parse().ok()),
+            login_as: self.ascii("LOGIN_AS_MASTER").and_then(|name| Username::new(&name).ok()),
+            panel_session: self.panel_session(),
             prefetch: self.is_prefetch(),
             method: self.ascii("REQUEST_METHOD"),
             content_type: self.ascii("CONTENT_TYPE").map(|text| essence(&text)),
@@ -142,6 +146,10 @@ impl Variables {
             post: self.values.remove("POST"),
             directadmin,
         })
+    }
+
+    fn panel_session(&self) -> Option<PanelSession> {
+        PanelSession::new(&self.ascii("SESSION_ID")?, &self.ascii("SESSION_KEY")?)
     }
 
     fn ascii(&self, name: &str) -> Option<String> {
@@ -245,6 +253,20 @@ pub(super) struct Meta {
     pub(super) panel_home: Option<String>,
     /// The visitor's address, for the log.
     pub(super) remote: Option<IpAddr>,
+    /// Who is logged in as this account, as DirectAdmin says it; only for the audit.
+    pub(super) login_as: Option<Username>,
+    /// DirectAdmin's session, for the panel to confirm.
+    pub(super) panel_session: Option<PanelSession>,
+}
+
+impl Meta {
+    /// What the request says about who is at the other end, for the audit: `from 198.51.100.7, logged in by admin`.
+    pub(super) fn claimed(&self) -> Option<String> {
+        let from = self.remote.map(|address| format!("from {address}"));
+        let by = self.login_as.as_ref().map(|name| format!("logged in by {name}"));
+        let parts: Vec<String> = from.into_iter().chain(by).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
 }
 
 /// The value of a cookie (RFC 6265 4.2.1).

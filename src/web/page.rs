@@ -111,6 +111,7 @@ impl Click<'_> {
             account: self.meta.account.clone(),
             site: None,
             binding: Some(self.meta.binding),
+            panel_session: self.meta.panel_session.clone(),
         };
         let overview = match self.gateway.overview(&request) {
             Ok(overview) => overview,
@@ -141,6 +142,8 @@ impl Click<'_> {
             language: self.meta.locale.clone(),
             create_from: None,
             form: None,
+            claimed: self.meta.claimed(),
+            panel_session: self.meta.panel_session.clone(),
         }
     }
 

@@ -106,7 +106,7 @@ struct RedirectPage<'a> {
     url: &'a str,
 }
 
-/// The list of an account's sites. `selected` is moved to the top, if it is one of them.
+/// The list of an account's sites: `selected` first, if it is one of them, then the main one, then by the names that people read.
 pub(super) fn chooser(
     overview: &Overview,
     selected: Option<&Domain>,
@@ -187,7 +187,9 @@ fn rows<'a>(overview: &'a Overview, selected: Option<&Domain>, words: &'a Catalo
             None => own.push((site, entry)),
         }
     }
-    own.sort_by_key(|(site, _)| Some(&site.domain) != selected);
+    own.sort_by_cached_key(|(site, _)| {
+        (Some(&site.domain) != selected, site.kind != SiteKind::Main, site.domain.to_unicode())
+    });
     own.into_iter()
         .map(|(site, entry)| {
             let aliases = aliases.remove(&site.domain).unwrap_or_default();

@@ -59,6 +59,7 @@ impl Response {
             405 => "Method Not Allowed",
             409 => "Conflict",
             413 => "Content Too Large",
+            429 => "Too Many Requests",
             500 => "Internal Server Error",
             502 => "Bad Gateway",
             503 => "Service Unavailable",

@@ -374,3 +374,26 @@ fn no_log_line_of_anybody_holds_a_secret() {
         assert_eq!(line, None, "{secret}");
     }
 }
+
+#[test]
+fn a_kept_connection_that_the_builder_has_closed_is_not_used_and_nothing_is_sent_twice() {
+    let port = Arc::new(Mutex::new(0));
+    let shown = Arc::clone(&port);
+    // Says that it keeps the connection, and closes it.
+    let server = Server::start(Some(usual_tls()), move |connection| {
+        if connection.request().is_some() {
+            let _ = connection.send(session(*shown.lock().unwrap()));
+        }
+    });
+    *port.lock().unwrap() = port_of(&server.url());
+    let client = server.client("");
+    for _ in 0..5 {
+        client.request_login(&http_request()).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(server.heard().len(), 5);
+}
+
+fn port_of(url: &str) -> u16 {
+    url.split(':').nth(2).and_then(|rest| rest.split('/').next()).and_then(|port| port.parse().ok()).unwrap()
+}

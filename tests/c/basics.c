@@ -195,7 +195,7 @@ static void a_cgi_program_is_refused(const char *config)
     options.config_path = config;
     CHECK(setenv("REQUEST_METHOD", "GET", 1) == 0);
     pgate_status status = pgate_open(&options, &handle, &err);
-    CHECK_ERROR(status, err, PGATE_ERR_UNAVAILABLE);
+    CHECK_ERROR(status, err, PGATE_ERR_FORBIDDEN);
     CHECK(handle == NULL);
 }
 

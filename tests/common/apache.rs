@@ -20,9 +20,12 @@ impl Apache {
         let run = dir.path().join("run");
         std::fs::create_dir(&run).expect("a directory");
         user.own(&run);
+        let pages = dir.path().join("pages");
+        std::fs::create_dir(&pages).expect("a directory");
+        super::chmod(&pages, 0o755);
         let port = super::free_port();
         let config = dir.path().join("httpd.conf");
-        std::fs::write(&config, configuration(user, &run, port, programs, variables))
+        std::fs::write(&config, configuration(user, dir.path(), port, programs, variables))
             .expect("the configuration is written");
         let child = Command::new("apache2")
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
@@ -46,6 +49,13 @@ impl Apache {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    /// Puts a page of the panel under an address.
+    pub fn write_page(&self, address: &str, html: &str) {
+        let file = self.dir.path().join("pages").join(address.trim_start_matches('/'));
+        std::fs::create_dir_all(file.parent().expect("a directory")).expect("made");
+        std::fs::write(&file, html).expect("the page is written");
+    }
+
     /// What the programs and Apache itself wrote to the error log.
     pub fn error_log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("run/error.log")).unwrap_or_default()
@@ -63,12 +73,13 @@ impl Drop for Apache {
 
 fn configuration(
     user: &TestUser,
-    run: &Path,
+    dir: &Path,
     port: u16,
     programs: &[(&str, &Path)],
     variables: &[(&str, &str)],
 ) -> String {
-    let run = run.display();
+    let (run, pages) = (dir.join("run"), dir.join("pages"));
+    let (run, pages) = (run.display(), pages.display());
     let modules = "/usr/lib/apache2/modules";
     let mut text = format!(
         "ServerRoot {run}\nServerName localhost\nListen 127.0.0.1:{port}\n\
@@ -85,6 +96,10 @@ fn configuration(
         text.push_str(&format!("SetEnv {name} \"{value}\"\n"));
     }
     text.push_str("<Directory />\nRequire all denied\n</Directory>\n");
+    // Plain files; their type needs no further module.
+    text.push_str(&format!(
+        "DocumentRoot {pages}\n<Directory {pages}>\nRequire all granted\nForceType \"text/html; charset=utf-8\"\n</Directory>\n"
+    ));
     for (address, program) in programs {
         let directory = program.parent().expect("a directory").display();
         text.push_str(&format!("ScriptAlias {address} {}\n", program.display()));

@@ -84,11 +84,15 @@ pub fn cgi_program() -> PathBuf {
 pub const BUILDER_USER: &str = "brand-user";
 pub const BUILDER_PASSWORD: &str = "Sandbox-Pa55word";
 
-/// Account A is the tests' own user; account B is somebody else with a site of their own.
+/// Account A is the tests' own user, or, where that is a panel user, somebody of this name; account B is somebody else with a site of their own.
+pub const NAME_OF_A: &str = "pgtesta";
 pub const SITE_MAIN: &str = "alice.example";
 pub const SITE_IDN: &str = "bücher.example";
+pub const SITE_SUB: &str = "blog.alice.example";
+pub const SITE_ALIAS: &str = "alice-alias.example";
 pub const SITE_OF_B: &str = "bob.example";
 pub const NAME_OF_B: &str = "pgtestb";
+const UID_OF_A: u32 = 40_000;
 const UID_OF_B: u32 = 40_001;
 
 /// Which sites account A has.
@@ -102,6 +106,8 @@ pub enum Sites {
 pub struct Trial {
     pub dir: tempfile::TempDir,
     pub user: TestUser,
+    /// The name of account A.
+    pub account: String,
     pub builder: Builder,
     pub panel: PanelKind,
 }
@@ -113,39 +119,52 @@ impl Trial {
 
     /// `more` is added to the configuration.
     pub fn with(panel: PanelKind, sites: Sites, more: &str) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
         let user = TestUser::get();
+        let a = account(&user.name, user.uid, user.gid);
+        Self::build(panel, user, &a, own_sites(sites), more)
+    }
+
+    /// The tests' user is the account itself. `more` are further sites of it.
+    pub fn of_account(panel: PanelKind, more: &[TreeSite]) -> Self {
+        let user = TestUser::get();
+        let a = account(&user.name, user.uid, user.gid);
+        Self::build(panel, user, &a, [&own_sites(Sites::Several), more].concat(), "")
+    }
+
+    /// The tests' user is a panel user, and the account is somebody else. `more` are further sites of the account.
+    pub fn of_panel_user(panel: PanelKind, more: &[TreeSite]) -> Self {
+        let user = TestUser::get();
+        let a = account(NAME_OF_A, UID_OF_A, UID_OF_A);
+        let config = format!("[broker]\npanel_users = {}", user.name);
+        Self::build(panel, user, &a, [&own_sites(Sites::Several), more].concat(), &config)
+    }
+
+    fn build(panel: PanelKind, user: TestUser, a: &User, sites: Vec<TreeSite>, more: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
         let root = dir.path().join("root");
-        let (main, idn) = (domain(SITE_MAIN), domain(SITE_IDN));
-        let mut own = vec![TreeSite::new(main.clone(), SiteKind::Main, "public_html")];
-        if sites == Sites::Several {
-            own.push(TreeSite::new(idn, SiteKind::Addon, "books"));
-            own.push(TreeSite::new(domain("blog.alice.example"), SiteKind::Sub, "public_html/blog"));
-            own.push(TreeSite::new(domain("alice-alias.example"), SiteKind::Alias, "public_html"));
-        }
-        let a = User {
-            name: user.name.clone(),
-            uid: user.uid,
-            gid: user.gid,
-            home: format!("/home/{}", user.name).into(),
-        };
-        let b = User {
-            name: NAME_OF_B.into(),
-            uid: UID_OF_B,
-            gid: UID_OF_B,
-            home: format!("/home/{NAME_OF_B}").into(),
-        };
+        let b = account(NAME_OF_B, UID_OF_B, UID_OF_B);
         let of_b = [TreeSite::new(domain(SITE_OF_B), SiteKind::Main, "public_html")];
-        for (user, sites) in [(&a, own.as_slice()), (&b, &of_b)] {
+        for (user, sites) in [(a, sites.as_slice()), (&b, &of_b)] {
             write_tree(panel, &root, user, sites);
+        }
+        if user.uid != a.uid {
+            let passwd = root.join("etc/passwd");
+            let mut lines = std::fs::read_to_string(&passwd).expect("read");
+            lines.push_str(&format!("{}:x:{}:{}::/nonexistent:/bin/sh\n", user.name, user.uid, user.gid));
+            std::fs::write(&passwd, lines).expect("written");
         }
         let builder =
             Builder::start(Options::new(BUILDER_USER, BUILDER_PASSWORD)).expect("the sandbox starts");
-        let trial = Self { dir, user, builder, panel };
+        let trial = Self { dir, user, account: a.name.clone(), builder, panel };
         std::fs::write(trial.dir.path().join("ca.pem"), trial.builder.ca_pem()).expect("written");
         trial.write_config(more);
         trial.user.own(trial.dir.path());
         trial
+    }
+
+    /// A file below the tree's root.
+    pub fn in_tree(&self, path: &str) -> PathBuf {
+        self.dir.path().join("root").join(path)
     }
 
     /// The configuration, in a directory of programs.
@@ -155,10 +174,13 @@ impl Trial {
 
     pub fn write_config(&self, more: &str) {
         let dir = self.dir.path().display();
+        // Only the tests of that proof have a panel that could confirm a session.
+        let no_proof = self.panel == PanelKind::DirectAdmin && !more.contains("[directadmin]");
+        let proof = if no_proof { "[directadmin]\nrequire_session = no\n" } else { "" };
         let text = format!(
             "[panel]\nkind = {}\nroot = {dir}/root\npublic_ip = 192.0.2.10\n\
              [builder]\nurl = {}\nusername = {BUILDER_USER}\npassword = {BUILDER_PASSWORD}\nca_file = {dir}/ca.pem\nhosts = {}\n\
-             [publish]\nendpoint = https://panel.example/panelgate/\n[store]\ndir = {dir}/state\n{more}\n",
+             [publish]\nendpoint = https://panel.example/panelgate/\n[store]\ndir = {dir}/state\n{proof}{more}\n",
             self.panel.name(),
             self.builder.api_url(),
             self.builder.page_host(),
@@ -169,6 +191,27 @@ impl Trial {
         chmod(&config, 0o600);
         chmod(config.parent().expect("a directory"), 0o755);
         self.user.own(config.parent().expect("a directory"));
+    }
+
+    /// Replaces a file of the panel's tree: for what `with` does not offer, and for what changes while people look.
+    pub fn replace(&self, file: &str, text: &str) {
+        let file = self.dir.path().join("root").join(file);
+        std::fs::write(&file, text).expect("written");
+        chmod(&file, 0o644);
+        self.user.own(&file);
+    }
+
+    /// Sets one line of account A's file on a cPanel server, such as its locale.
+    pub fn set_account_line(&self, key: &str, value: &str) {
+        let file = format!("var/cpanel/users/{}", self.user.name);
+        let old = std::fs::read_to_string(self.dir.path().join("root").join(&file)).expect("the file");
+        let line = |line: &str| line.split_once('=').is_some_and(|(name, _)| name == key);
+        assert_eq!(old.lines().filter(|text| line(text)).count(), 1, "{key} stands there once");
+        let new: String = old
+            .lines()
+            .map(|text| if line(text) { format!("{key}={value}\n") } else { format!("{text}\n") })
+            .collect();
+        self.replace(&file, &new);
     }
 
     /// A copy of the CGI program under a name of its own, beside the configuration.
@@ -201,6 +244,20 @@ impl Trial {
     pub fn sessions(&self) -> usize {
         self.builder.requests().iter().filter(|call| call.target.contains("requestLogin")).count()
     }
+}
+
+fn account(name: &str, uid: u32, gid: u32) -> User {
+    User { name: name.into(), uid, gid, home: format!("/home/{name}").into() }
+}
+
+fn own_sites(sites: Sites) -> Vec<TreeSite> {
+    let mut own = vec![TreeSite::new(domain(SITE_MAIN), SiteKind::Main, "public_html")];
+    if sites == Sites::Several {
+        own.push(TreeSite::new(domain(SITE_IDN), SiteKind::Addon, "books"));
+        own.push(TreeSite::new(domain(SITE_SUB), SiteKind::Sub, "public_html/blog"));
+        own.push(TreeSite::new(domain(SITE_ALIAS), SiteKind::Alias, "public_html"));
+    }
+    own
 }
 
 pub fn domain(name: &str) -> Domain {

@@ -22,6 +22,11 @@ pub struct Look {
     pub dark: bool,
 }
 
+/// The Tab key, as WebDriver writes it.
+pub const TAB: &str = "\u{e004}";
+/// The Enter key.
+pub const ENTER: &str = "\u{e007}";
+
 pub const DESKTOP: Look = Look { width: 1280, height: 900, dark: false };
 pub const PHONE: Look = Look { width: 390, height: 844, dark: false };
 
@@ -34,7 +39,7 @@ impl Browser {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("chromedriver starts");
+            .expect("chromedriver starts (tests/run installs it)");
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .proxy(None)
             .http_status_as_error(false)
@@ -78,13 +83,22 @@ impl Browser {
 
     /// Sets window size and colour scheme.
     pub fn look(&self, look: Look) {
+        self.window(look.width, look.height);
+        let scheme = if look.dark { "dark" } else { "light" };
+        // A colour on its way to another one would be seen half-way.
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.cdp("Emulation.setEmulatedMedia", json!({ "features": features }));
+    }
+
+    fn window(&self, width: u32, height: u32) {
+        let mobile = width < 600;
         self.cdp(
             "Emulation.setDeviceMetricsOverride",
-            json!({ "width": look.width, "height": look.height, "deviceScaleFactor": 1, "mobile": look.width < 600 }),
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile }),
         );
-        let scheme = if look.dark { "dark" } else { "light" };
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.cdp("Emulation.setEmulatedMedia", features);
     }
 
     /// A command of the Chrome DevTools Protocol.
@@ -115,12 +129,28 @@ impl Browser {
         self.post(&format!("/element/{element}/click"), json!({}));
     }
 
-    /// Presses keys on whatever has the focus.
+    /// Presses a key on whatever has the focus.
     pub fn press(&self, key: &str) {
         let actions = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": [
             { "type": "keyDown", "value": key }, { "type": "keyUp", "value": key },
         ] }] });
         self.post("/actions", actions);
+    }
+
+    /// Waits until the browser is where it should be.
+    pub fn wait_for_url(&self, what: &str, is_there: impl Fn(&str) -> bool) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !is_there(&self.url()) {
+            let place = self.url();
+            assert!(Instant::now() < end, "{what}: still at {place}: {}", self.text_of_page());
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+
+    /// What the browser asks for from now on: the field `Accept-Language`.
+    pub fn language(&self, languages: &str) {
+        self.cdp("Network.enable", json!({}));
+        self.cdp("Network.setExtraHTTPHeaders", json!({ "headers": { "Accept-Language": languages } }));
     }
 
     /// Runs a script in the page and gives back what it returns.
@@ -141,10 +171,21 @@ impl Browser {
         faults.iter().map(|fault| fault.as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Writes a picture of the page.
+    /// Writes a picture of the page: of the window or, if that is longer, of all that can be scrolled to.
     pub fn screenshot(&self, file: &Path) {
         use base64::Engine;
+        let size = self.script(
+            "return [innerWidth, innerHeight, Math.max(innerHeight, document.documentElement.scrollHeight)]",
+        );
+        let size = |index: usize| u32::try_from(size[index].as_u64().expect("a number")).expect("a size");
+        let (width, height, whole) = (size(0), size(1), size(2));
+        if whole > height {
+            self.window(width, whole);
+        }
         let data = self.get("/screenshot");
+        if whole > height {
+            self.window(width, height);
+        }
         let png = base64::engine::general_purpose::STANDARD
             .decode(data.as_str().unwrap_or_default())
             .expect("base64");

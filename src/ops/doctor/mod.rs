@@ -21,6 +21,8 @@ pub struct Options<'a> {
     pub config: &'a Path,
     /// Whether every account of the panel is read; custom hosting's always are.
     pub deep: bool,
+    /// Asks the broker for a line about itself; `None` where none is needed.
+    pub broker: Option<&'a dyn Fn() -> Result<String, Error>>,
 }
 
 /// How a check ended.
@@ -91,14 +93,16 @@ impl Report {
 }
 
 /// Names of the checks, in their order.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 17] = [
     "programs",
     "configuration-file",
     "configuration",
     "panel",
     "accounts",
     "state-directory",
+    "store",
     "principals",
+    "broker",
     "publication",
     "transport",
     "builder-name",
@@ -141,9 +145,11 @@ fn local(options: &Options<'_>, config: &Config, examination: &mut Examination<'
         examination.check("accounts", || (server::accounts(panel.as_ref(), options.deep), ()));
     }
     examination.check("state-directory", || (server::state_directory(&config.state_dir), ()));
+    examination.check("store", || (server::store(&config.state_dir), ()));
     if let Some(panel) = &panel {
         examination.check("principals", || (server::principals(config, panel.as_ref()), ()));
     }
+    examination.check("broker", || (server::broker(options.broker), ()));
     examination.check("publication", || (server::publication(config), ()));
 }
 

@@ -10,7 +10,7 @@ use crate::config::{self, Config, PanelKind, PublicationType};
 use crate::error::{Error, ErrorKind};
 use crate::limits;
 use crate::panel::{self, Panel};
-use crate::store::InstallKey;
+use crate::store::{InstallKey, Store};
 use crate::sys::identity;
 use crate::types::{Domain, Username, quote_bytes};
 
@@ -176,6 +176,12 @@ fn read_all(panel: &dyn Panel, names: &[Username]) -> (usize, Vec<Error>) {
             }
         }
     }
+    faults.extend(owners.iter().filter_map(|(site, name)| {
+        let bare = site.without_www()?;
+        let other = owners.get(&bare).filter(|other| *other != name)?;
+        let text = format!("{site} of {name} is for the builder the same website as {bare} of {other}");
+        Some(Error::new(ErrorKind::SiteConflict, text))
+    }));
     (owners.len(), faults)
 }
 
@@ -220,6 +226,35 @@ pub(super) fn state_directory(dir: &Path) -> Finding {
     }
 }
 
+/// The database, if there is one already: looking must not make one.
+pub(super) fn store(dir: &Path) -> Finding {
+    if !Store::exists(dir) {
+        return Finding::ok("there is none yet; the first opening makes it");
+    }
+    match Store::open(dir).and_then(|store| store.check().map(|()| store.facts())).and_then(|facts| facts) {
+        Ok(facts) => Finding::ok(format!(
+            "whole and writable: {} and {}",
+            count(facts.sites, "site"),
+            count(facts.waiting, "waiting job")
+        )),
+        Err(error) => {
+            Finding::error_with(&error, "openings fail until it is repaired; everything else goes on")
+        }
+    }
+}
+
+/// The privileged side.
+pub(super) fn broker(ask: Option<&dyn Fn() -> Result<String, Error>>) -> Finding {
+    match ask.map(|ask| ask()) {
+        None => Finding::ok("a configuration of one's own works without it"),
+        Some(Ok(text)) => Finding::ok(text),
+        Some(Err(error)) => Finding::error_with(
+            &error,
+            "pages cannot open anything without it: systemctl start panelgate.socket",
+        ),
+    }
+}
+
 /// The system users whose word counts.
 pub(super) fn principals(config: &Config, panel: &dyn Panel) -> Finding {
     let broker = &config.broker;
@@ -232,8 +267,11 @@ pub(super) fn principals(config: &Config, panel: &dyn Panel) -> Finding {
                 Ok(Some(user)) if user.uid == 0 => {
                     Some("is root, which a web server or panel must not run pages as")
                 }
-                Ok(Some(_)) if panel.account(name).is_ok() => Some("is an account of the panel"),
-                Ok(Some(_)) => None,
+                Ok(Some(_)) => match panel.account(name) {
+                    Ok(_) => Some("is an account of the panel"),
+                    Err(error) if error.kind() == ErrorKind::AccountNotFound => None,
+                    Err(error) => return Finding::error(&error),
+                },
             };
             if let Some(fault) = fault {
                 let advice = format!("correct [broker] {key} in {}", config.path.display());

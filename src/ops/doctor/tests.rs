@@ -28,7 +28,7 @@ fn configuration(text: &str, mode: u32) -> (tempfile::TempDir, PathBuf) {
 
 fn examine(path: &Path) -> Report {
     let mut heard = Heard::default();
-    let report = run(&Options { config: path, deep: false }, &mut heard);
+    let report = run(&Options { config: path, deep: false, broker: None }, &mut heard);
     let names: Vec<&str> = report.checks.iter().map(|check| check.name).collect();
     assert_eq!(heard.0, names, "whoever watches hears of every check once");
     assert_eq!(names.iter().filter(|name| NAMES.contains(name)).count(), NAMES.len());

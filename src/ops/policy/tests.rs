@@ -37,7 +37,9 @@ fn principals() -> Vec<Principal> {
         Principal::Account { uid: 1005, name: name("bob") },
         // The name of one account with the uid of another: never both at once.
         Principal::Account { uid: 1005, name: name("alice") },
-        Principal::Stranger { uid: 33 },
+        Principal::WebServer { uid: 33 },
+        Principal::WebFront { uid: 901 },
+        Principal::Stranger { uid: 34 },
     ]
 }
 
@@ -62,8 +64,9 @@ fn who_may_open_what() {
         change(&mut alice);
         for panel in PANELS {
             let own = if panel == PanelKind::Plesk { "forbidden" } else { state };
-            let want_open = [state, state, own, "forbidden", "forbidden", "forbidden"];
-            let want_view = ["ok", state, own, "forbidden", "forbidden", "forbidden"];
+            const NO: &str = "forbidden";
+            let want_open = [state, state, own, NO, NO, NO, NO, NO];
+            let want_view = ["ok", state, own, NO, NO, NO, NO, NO];
             for (index, principal) in principals().iter().enumerate() {
                 let place = format!("{principal} on {} with {state}", panel.name());
                 assert_eq!(
@@ -93,4 +96,27 @@ fn which_sites_can_be_opened() {
     assert_eq!(verdict(&Site { suspended: true, ..site(SiteKind::Main) }), "suspended");
     assert_eq!(verdict(&Site { document_root: None, ..site(SiteKind::Addon) }), "site-without-hosting");
     assert!(allow_site(Operation::ViewAccount, &site(SiteKind::Alias)).is_ok());
+}
+
+#[test]
+fn what_is_not_about_accounts_is_roots_and_status_the_panels_too() {
+    for operation in [Operation::ViewStatus, Operation::ViewAudit, Operation::Revoke, Operation::ClaimSite] {
+        for (index, principal) in principals().iter().enumerate() {
+            let status = operation == Operation::ViewStatus;
+            let want = index == 0 || (status && [1, 6].contains(&index));
+            let got = allow(principal, operation, PanelKind::CPanel).is_ok();
+            assert_eq!(got, want, "{principal}: {}", operation.name());
+        }
+    }
+}
+
+#[test]
+fn every_operation_has_one_rule_and_one_name() {
+    let names: std::collections::HashSet<&str> =
+        Operation::ALL.iter().map(|operation| operation.name()).collect();
+    assert_eq!(names.len(), Operation::ALL.len());
+    for operation in Operation::ALL {
+        assert_eq!(Operation::by_name(operation.name()), Some(operation));
+    }
+    assert_eq!(Operation::by_name("publish-everything"), None);
 }

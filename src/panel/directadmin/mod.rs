@@ -8,6 +8,7 @@
 
 mod files;
 mod roots;
+mod session;
 mod sites;
 mod user_conf;
 mod vhosts;
@@ -16,6 +17,7 @@ use super::*;
 use crate::limits;
 use crate::types::AccountId;
 
+use session::Sessions;
 use sites::SiteReader;
 use user_conf::UserConf;
 
@@ -32,13 +34,14 @@ const MAIL_USER: &str = "mail";
 pub(super) struct DirectAdmin {
     tree: Tree,
     config: PanelConfig,
+    sessions: Sessions,
 }
 
 impl DirectAdmin {
     /// # Errors
     /// If the user database cannot be asked for the owner of DirectAdmin's files.
     pub(super) fn new(tree: Tree, config: &PanelConfig) -> Result<Self> {
-        Ok(Self { tree: tree.with_owner(SYSTEM_USER)?, config: config.clone() })
+        Ok(Self { tree: tree.with_owner(SYSTEM_USER)?, config: config.clone(), sessions: Sessions::new() })
     }
 
     /// `user.conf` of an account. That there is none is known only where the folder of all accounts is there and this one's is not.
@@ -143,6 +146,14 @@ impl Panel for DirectAdmin {
 
     fn owners_are_cheap(&self) -> bool {
         true
+    }
+
+    fn requires_session(&self) -> bool {
+        self.config.directadmin_require_session
+    }
+
+    fn session_owner(&self, session: &PanelSession) -> Result<Option<Username>> {
+        self.sessions.owner(&self.tree, &self.config, session)
     }
 }
 

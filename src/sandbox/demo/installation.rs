@@ -37,9 +37,15 @@ struct Scratch(PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            log::warn!("{} could not be removed: {error}", self.0.display());
+        // A page's program that is just ending may still write to its store: what appears behind the sweep is swept again.
+        for _ in 0..40 {
+            match std::fs::remove_dir_all(&self.0) {
+                Ok(()) => return,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+                Err(_) => std::thread::sleep(std::time::Duration::from_millis(50)),
+            }
         }
+        log::warn!("{} could not be removed", self.0.display());
     }
 }
 

@@ -88,6 +88,14 @@ fn the_site_selected_in_the_panel_comes_first_and_a_foreign_one_changes_nothing(
 }
 
 #[test]
+fn the_main_site_comes_first_and_the_others_by_the_names_that_people_read() {
+    let page = shown(&SAMPLES, None, Dialect::Cgi);
+    let names = ["shop", "a-very-long", "bücher", "lost", "old"];
+    let places = names.map(|name| page.find(&format!("class=\"pg-name\"><bdi dir=\"ltr\">{name}")).unwrap());
+    assert!(places.is_sorted(), "{places:?}");
+}
+
+#[test]
 fn nothing_to_open_is_said() {
     assert!(shown(&[], None, Dialect::Cgi).contains("There is no website in your account yet."));
     assert!(shown(&SAMPLES[5..6], None, Dialect::Cgi).contains("None of your websites can be opened"));

@@ -272,7 +272,9 @@ fn an_account_without_a_system_user_of_its_own_is_an_error() {
     server.write("etc/passwd", "");
     assert!(server.account("alice").unwrap_err().to_string().contains("no system user of that name"));
     server.write("etc/passwd", format!("bob:x:1004:1::/home/bob:/bin/sh\n{passwd}"));
-    assert!(server.account("alice").unwrap_err().to_string().contains("its uid 1004 is also bob's"));
+    assert!(
+        server.account("alice").unwrap_err().to_string().contains("its uid 1004 is also that of \"bob\"")
+    );
 }
 
 #[test]

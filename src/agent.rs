@@ -3,67 +3,113 @@
 //! Its rules: no proxy from the environment (below a web server a request header can set `HTTP_PROXY`), no redirect that the caller has not
 //! looked at, no cookie, no decompression, certificates always verified, every wait and buffer bounded.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
+use ureq::config::Config;
+use ureq::http::Uri;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Proxy};
 
-use crate::config::BuilderConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::{file, identity};
+use crate::types::WebUrl;
 use crate::{VERSION, limits};
 
 /// Where systems keep the certificates that their administrator trusts: Red Hat's, Debian's and SUSE's families.
 const SYSTEM_BUNDLES: [&str; 3] =
     ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/ca-bundle.pem"];
 
-/// Makes the client. This reads the trusted certificates, which takes longer than all else here: only at the first call, and not for a builder
+/// What differs between the clients of different servers.
+pub(crate) struct Settings<'a> {
+    /// The section of the configuration that `ca_file` and `proxy` stand in, for errors.
+    pub(crate) section: &'static str,
+    /// Certificates to trust instead of the system's.
+    pub(crate) ca_file: Option<&'a Path>,
+    /// A proxy.
+    pub(crate) proxy: Option<&'a WebUrl>,
+    /// Whether a call without TLS is possible at all.
+    pub(crate) allow_http: bool,
+    /// Whether there will be calls with TLS.
+    pub(crate) secure: bool,
+    /// For connecting and for looking up the name, each.
+    pub(crate) connect_timeout: Duration,
+    /// For a whole call.
+    pub(crate) timeout: Duration,
+    /// Where to connect, whatever the address's host resolves to. The certificate must be the host's all the same.
+    pub(crate) connect_to: Option<SocketAddr>,
+}
+
+/// Makes the client. This reads the trusted certificates, which takes longer than all else here: only at the first call, and not for a server
 /// without TLS.
-pub(super) fn build(config: &BuilderConfig) -> Result<Agent> {
-    let secure = config.url.is_https() || !config.allow_http;
-    let roots = match &config.ca_file {
-        Some(path) => own_roots(path)?,
-        None if secure => system_roots(),
+pub(crate) fn build(settings: &Settings<'_>) -> Result<Agent> {
+    let roots = match settings.ca_file {
+        Some(path) => own_roots(settings.section, path)?,
+        None if settings.secure => system_roots(),
         None => RootCerts::WebPki,
     };
-    Ok(Agent::config_builder()
-        .proxy(proxy(config)?)
+    let config = Agent::config_builder()
+        .proxy(proxy(settings)?)
         .tls_config(TlsConfig::builder().root_certs(roots).build())
-        .https_only(!config.allow_http)
+        .https_only(!settings.allow_http)
         .http_status_as_error(false)
         .max_redirects(0)
         .no_delay(true)
         .user_agent(format!("panelgate/{VERSION}"))
         .accept("application/json")
         .accept_encoding("identity")
-        .timeout_global(Some(config.timeout))
-        .timeout_resolve(Some(config.connect_timeout))
-        .timeout_connect(Some(config.connect_timeout))
+        .timeout_global(Some(settings.timeout))
+        .timeout_resolve(Some(settings.connect_timeout))
+        .timeout_connect(Some(settings.connect_timeout))
         .max_response_header_size(limits::BUILDER_HEAD_BYTES)
         // The input buffer must be able to hold more than the largest head, else a larger one would look like a lost connection.
         .input_buffer_size(2 * limits::BUILDER_HEAD_BYTES)
         .output_buffer_size(8 * 1024)
-        .max_idle_connections(4)
-        .max_idle_connections_per_host(2)
-        .max_idle_age(Duration::from_secs(15))
-        .build()
-        .into())
+        .max_idle_connections(limits::BUILDER_IDLE_CONNECTIONS)
+        .max_idle_connections_per_host(limits::BUILDER_IDLE_CONNECTIONS)
+        .max_idle_age(limits::BUILDER_IDLE_TIME)
+        .build();
+    Ok(match settings.connect_to {
+        Some(address) => Agent::with_parts(config, DefaultConnector::default(), Fixed(address)),
+        None => config.into(),
+    })
 }
 
-fn proxy(config: &BuilderConfig) -> Result<Option<Proxy>> {
-    let Some(url) = &config.proxy else { return Ok(None) };
+/// A resolver that knows one answer.
+#[derive(Debug)]
+struct Fixed(SocketAddr);
+
+impl Resolver for Fixed {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> std::result::Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut addresses = self.empty();
+        addresses.push(self.0);
+        Ok(addresses)
+    }
+}
+
+fn proxy(settings: &Settings<'_>) -> Result<Option<Proxy>> {
+    let Some(url) = settings.proxy else { return Ok(None) };
     Proxy::new(&url.origin()).map(Some).map_err(|_| {
-        Error::new(ErrorKind::Config, format!("[builder] proxy: {} cannot be used", url.origin()))
+        let text = format!("[{}] proxy: {} cannot be used", settings.section, url.origin());
+        Error::new(ErrorKind::Config, text)
     })
 }
 
 /// The certificates in the administrator's file. Each must be one, so that a damaged file is not found out as an untrusted builder.
-fn own_roots(path: &Path) -> Result<RootCerts> {
-    let fail =
-        |what: String| Error::new(ErrorKind::Config, format!("[builder] ca_file {}: {what}", path.display()));
+fn own_roots(section: &str, path: &Path) -> Result<RootCerts> {
+    let fail = |what: String| {
+        Error::new(ErrorKind::Config, format!("[{section}] ca_file {}: {what}", path.display()))
+    };
     let (bytes, mode) =
         read_bundle(path).map_err(|error| fail("it cannot be read".into()).with_source(error))?;
     if mode & 0o022 != 0 {

@@ -1,0 +1,376 @@
+//! What goes through the socket: arguments and results of the operations, as plain data.
+//!
+//! The types of the use cases are not sent themselves: a field that is added to them must not reach an account by accident.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
+use crate::ops::admin::Target;
+use crate::ops::token::Binding;
+use crate::ops::{OpenRequest, Overview, OverviewRequest, Session, SiteEntry};
+use crate::panel::{Account, PanelSession, Site, SiteKind};
+use crate::store::AuditQuery;
+use crate::types::{AccountId, Domain, Reference, Secret, Username};
+
+/// Arguments of `overview`.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct OverviewArgs {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    account: Option<Username>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    site: Option<Domain>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    panel_session: Option<[String; 2]>,
+    /// The first site wanted: a frame holds only so many.
+    #[serde(default)]
+    from: usize,
+}
+
+impl OverviewArgs {
+    pub(super) fn of(request: &OverviewRequest, from: usize) -> Self {
+        Self {
+            from,
+            account: request.account.clone(),
+            site: request.site.clone(),
+            session: request.binding.map(|binding| hex(&binding.session)),
+            panel_session: request.panel_session.as_ref().map(session_pair),
+        }
+    }
+
+    pub(super) fn account(&self) -> Option<&Username> {
+        self.account.as_ref()
+    }
+
+    pub(super) fn from(&self) -> usize {
+        self.from
+    }
+
+    pub(super) fn into_request(self) -> Result<OverviewRequest> {
+        let binding = self.session.as_deref().map(binding).transpose()?;
+        let panel_session = panel_session(self.panel_session)?;
+        Ok(OverviewRequest { account: self.account, site: self.site, binding, panel_session })
+    }
+}
+
+/// Arguments of `open`.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct OpenArgs {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    account: Option<Username>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    site: Option<Domain>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    language: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    create_from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    claimed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    panel_session: Option<[String; 2]>,
+}
+
+impl OpenArgs {
+    pub(super) fn of(request: &OpenRequest) -> Self {
+        Self {
+            account: request.account.clone(),
+            site: request.site.clone(),
+            language: request.language.clone(),
+            create_from: request.create_from.clone(),
+            token: request.form.as_ref().map(|(token, _)| token.clone()),
+            session: request.form.as_ref().map(|(_, binding)| hex(&binding.session)),
+            claimed: request.claimed.clone(),
+            panel_session: request.panel_session.as_ref().map(session_pair),
+        }
+    }
+
+    pub(super) fn account(&self) -> Option<&Username> {
+        self.account.as_ref()
+    }
+
+    pub(super) fn into_request(self, reference: Reference) -> Result<OpenRequest> {
+        let form = match (self.token, self.session) {
+            (None, None) => None,
+            (Some(token), Some(session)) => Some((token, binding(&session)?)),
+            _ => return Err(Error::new(ErrorKind::BadRequest, "token and session belong together")),
+        };
+        Ok(OpenRequest {
+            reference,
+            account: self.account,
+            site: self.site,
+            language: self.language,
+            create_from: self.create_from,
+            form,
+            claimed: self.claimed.map(claimed),
+            panel_session: panel_session(self.panel_session)?,
+        })
+    }
+}
+
+/// Arguments of `audit`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct AuditArgs {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    account: Option<Username>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    site: Option<Domain>,
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+impl AuditArgs {
+    pub(super) fn into_query(self) -> AuditQuery {
+        AuditQuery {
+            account: self.account.map(|name| name.to_string()),
+            site: self.site.map(|site| site.to_string()),
+            limit: self.limit.unwrap_or(limits::AUDIT_LINES),
+        }
+    }
+}
+
+/// Arguments of `revoke`: exactly one.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct RevokeArgs {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    account: Option<Username>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    site: Option<Domain>,
+    #[serde(default)]
+    all: bool,
+}
+
+impl RevokeArgs {
+    pub(super) fn into_target(self) -> Result<Target> {
+        match (self.site, self.account, self.all) {
+            (Some(site), None, false) => Ok(Target::Site(site)),
+            (None, Some(account), false) => Ok(Target::Account(account)),
+            (None, None, true) => Ok(Target::All),
+            _ => Err(Error::new(ErrorKind::BadRequest, "exactly one of site, account and all must be given")),
+        }
+    }
+}
+
+/// Arguments of `claim`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct ClaimArgs {
+    site: Option<Domain>,
+}
+
+impl ClaimArgs {
+    pub(super) fn into_site(self) -> Result<Domain> {
+        self.site.ok_or_else(|| Error::new(ErrorKind::BadRequest, "no site is named"))
+    }
+}
+
+/// Result of `open`. The address is a secret: this type has no `Debug`.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Opened {
+    url: String,
+    account: Username,
+    site: Domain,
+}
+
+impl Opened {
+    pub(super) fn of(session: &Session) -> Self {
+        Self {
+            url: session.url.expose().to_owned(),
+            account: session.account.clone(),
+            site: session.site.clone(),
+        }
+    }
+
+    pub(super) fn into_session(self, reference: Reference) -> Session {
+        Session { url: Secret::new(self.url), account: self.account, site: self.site, reference }
+    }
+}
+
+/// Result of `overview`.
+#[derive(Serialize, Deserialize)]
+pub(super) struct WireOverview {
+    id: WireId,
+    home: PathBuf,
+    owner: Option<String>,
+    plan: Option<String>,
+    addons: Vec<String>,
+    locale: Option<String>,
+    contact: Option<String>,
+    suspended: bool,
+    demo: bool,
+    feature: bool,
+    public_ip: Option<IpAddr>,
+    sites: Vec<WireSite>,
+    /// Where the next part begins, if these are not all.
+    next: Option<usize>,
+    form_targets: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireId {
+    panel: String,
+    name: Username,
+    uid: u32,
+    mark: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireSite {
+    domain: Domain,
+    kind: SiteKind,
+    document_root: Option<PathBuf>,
+    suspended: bool,
+    alias_of: Option<Domain>,
+    refused: Option<String>,
+    token: Option<String>,
+}
+
+impl WireSite {
+    /// About as many bytes as it takes on the wire, rather more.
+    fn size(&self) -> usize {
+        let path = self.document_root.as_ref().map_or(0, |path| path.as_os_str().len() * 2);
+        let names =
+            self.domain.as_str().len() + self.alias_of.as_ref().map_or(0, |domain| domain.as_str().len());
+        256 + path + names + self.token.as_ref().map_or(0, String::len)
+    }
+}
+
+impl WireOverview {
+    /// The part of an overview that begins with site `from` and fits into a frame.
+    pub(super) fn of(overview: &Overview, from: usize) -> Self {
+        let account = &overview.account;
+        let all = account.sites.iter().zip(&overview.entries).map(|(site, entry)| WireSite {
+            domain: site.domain.clone(),
+            kind: site.kind,
+            document_root: site.document_root.clone(),
+            suspended: site.suspended,
+            alias_of: site.alias_of.clone(),
+            refused: entry.refused.map(|kind| kind.name().to_owned()),
+            token: entry.token.clone(),
+        });
+        let (mut sites, mut next, mut bytes) = (Vec::new(), None, 0);
+        for (number, site) in all.enumerate().skip(from) {
+            bytes += site.size();
+            if bytes > limits::FRAME_BYTES / 2 && !sites.is_empty() {
+                next = Some(number);
+                break;
+            }
+            sites.push(site);
+        }
+        Self {
+            id: WireId {
+                panel: account.id.panel().to_owned(),
+                name: account.name().clone(),
+                uid: account.id.uid(),
+                mark: account.id.mark().to_owned(),
+            },
+            home: account.home.clone(),
+            owner: account.owner.clone(),
+            plan: account.plan.clone(),
+            addons: account.addons.clone(),
+            locale: account.locale.clone(),
+            contact: account.contact.clone(),
+            suspended: account.suspended,
+            demo: account.demo,
+            feature: account.feature,
+            public_ip: account.public_ip,
+            sites,
+            next,
+            form_targets: overview.form_targets.clone(),
+        }
+    }
+
+    /// Where the next part begins, if this is not the last.
+    pub(super) fn next(&self) -> Option<usize> {
+        self.next
+    }
+
+    /// How many sites are here.
+    pub(super) fn sites(&self) -> usize {
+        self.sites.len()
+    }
+
+    /// Adds the sites of the next part.
+    pub(super) fn append(&mut self, part: Self) {
+        self.sites.extend(part.sites);
+        self.next = part.next;
+    }
+
+    pub(super) fn into_overview(self) -> Overview {
+        let (mut sites, mut entries) = (Vec::new(), Vec::new());
+        for site in self.sites {
+            let kind = |name: String| ErrorKind::ALL.iter().copied().find(|kind| kind.name() == name);
+            entries.push(SiteEntry {
+                domain: site.domain.clone(),
+                // A reason of the future is still a reason.
+                refused: site.refused.map(|name| kind(name).unwrap_or(ErrorKind::Forbidden)),
+                token: site.token,
+            });
+            sites.push(Site {
+                domain: site.domain,
+                kind: site.kind,
+                document_root: site.document_root,
+                suspended: site.suspended,
+                alias_of: site.alias_of,
+            });
+        }
+        let account = Account {
+            id: AccountId::new(self.id.panel, self.id.name, self.id.uid, self.id.mark),
+            home: self.home,
+            owner: self.owner,
+            plan: self.plan,
+            addons: self.addons,
+            locale: self.locale,
+            contact: self.contact,
+            suspended: self.suspended,
+            demo: self.demo,
+            feature: self.feature,
+            public_ip: self.public_ip,
+            sites,
+        };
+        Overview { account, entries, form_targets: self.form_targets }
+    }
+}
+
+/// What a caller says about itself goes into the audit as it is, but not without end.
+fn claimed(text: String) -> String {
+    text.chars().take(limits::QUOTED_BYTES).collect()
+}
+
+fn session_pair(session: &PanelSession) -> [String; 2] {
+    [session.id.expose().to_owned(), session.key.expose().to_owned()]
+}
+
+fn panel_session(pair: Option<[String; 2]>) -> Result<Option<PanelSession>> {
+    pair.map(|[id, key]| {
+        PanelSession::new(&id, &key)
+            .ok_or_else(|| Error::new(ErrorKind::BadRequest, "the panel session is malformed"))
+    })
+    .transpose()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn binding(text: &str) -> Result<Binding> {
+    let digits = text.as_bytes();
+    let mut session = [0_u8; 32];
+    let fits = digits.len() == 64 && digits.iter().all(u8::is_ascii_hexdigit);
+    for (byte, pair) in session.iter_mut().zip(digits.chunks(2)).filter(|_| fits) {
+        let pair = std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        *byte = pair.unwrap_or_default();
+    }
+    if fits {
+        Ok(Binding { session })
+    } else {
+        Err(Error::new(ErrorKind::BadRequest, "session is not 64 hexadecimal digits"))
+    }
+}

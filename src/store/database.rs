@@ -1,0 +1,170 @@
+//! Opening the database, its schema and its migrations.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::error::{Error, ErrorKind, Result};
+
+const NAME: &str = "panelgate.sqlite";
+
+/// Each step leads from the version of its position to the next one. Steps are never changed, only added.
+const MIGRATIONS: [&str; 1] = [include_str!("schema-1.sql")];
+
+/// The database. It may be used from many threads; several processes may have it open.
+pub struct Store {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the database in `dir`; makes it if there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] if it cannot be opened, is corrupt, or was written by a newer version.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let path = dir.join(NAME);
+        let fail = |error| failed(&path, "it cannot be opened", error);
+        super::install_key::check_directory(dir)?;
+        super::install_key::make_dir(dir).map_err(|error| {
+            Error::new(ErrorKind::Store, format!("{}: it cannot be made", dir.display())).with_source(error)
+        })?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&path, flags).map_err(fail)?;
+        connection.busy_timeout(Duration::from_secs(5)).map_err(fail)?;
+        // WAL: readers never wait for a writer. FULL: what is committed survives a power cut.
+        for (name, value) in [("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", "on")] {
+            connection.pragma_update(None, name, value).or_else(tolerate_read_only).map_err(fail)?;
+        }
+        migrate(&path, &mut connection)?;
+        Ok(Self { path, connection: Mutex::new(connection) })
+    }
+
+    /// Whether there is a database in `dir`.
+    pub fn exists(dir: &Path) -> bool {
+        dir.join(NAME).exists()
+    }
+
+    /// Does something with the database alone; `what` is for the error.
+    pub(super) fn with<T>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        work(&mut self.lock()).map_err(|error| failed(&self.path, what, error))
+    }
+
+    /// Whether the database is whole (`PRAGMA quick_check`) and can be written to; for the doctor.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] with what is wrong.
+    pub fn check(&self) -> Result<()> {
+        let verdict: String = self.with("it cannot be examined", |connection| {
+            connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        })?;
+        if verdict != "ok" {
+            let text = format!(
+                "{}: the database is corrupt ({verdict}): restore it from a backup",
+                self.path.display()
+            );
+            return Err(Error::new(ErrorKind::Store, text));
+        }
+        self.with("it cannot be written to", |connection| {
+            connection.transaction_with_behavior(TransactionBehavior::Immediate)?.rollback()
+        })
+    }
+
+    /// A panic while the lock was held leaves a transaction that SQLite has rolled back.
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn migrate(path: &Path, connection: &mut Connection) -> Result<()> {
+    let fail = |error| failed(path, "its schema cannot be brought up to date", error);
+    let version = |connection: &Connection| {
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map(|number: u32| number as usize)
+    };
+    if version(connection).map_err(fail)? < MIGRATIONS.len() {
+        // Another process may be doing the same: the version is looked at again under the lock.
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+        for (number, step) in MIGRATIONS.iter().enumerate().skip(version(&transaction).map_err(fail)?) {
+            transaction.execute_batch(step).map_err(fail)?;
+            transaction.pragma_update(None, "user_version", number as u32 + 1).map_err(fail)?;
+        }
+        transaction.commit().map_err(fail)?;
+    }
+    match version(connection).map_err(fail)? {
+        known if known == MIGRATIONS.len() => Ok(()),
+        newer => {
+            let text = format!(
+                "{}: the database is of version {newer}, this program knows {}: install the newer package again",
+                path.display(),
+                MIGRATIONS.len()
+            );
+            Err(Error::new(ErrorKind::Store, text))
+        }
+    }
+}
+
+/// A database on a read-only file system can still be read.
+fn tolerate_read_only(error: rusqlite::Error) -> rusqlite::Result<()> {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::ReadOnly) => Ok(()),
+        _ => Err(error),
+    }
+}
+
+fn failed(path: &Path, what: &str, error: rusqlite::Error) -> Error {
+    Error::new(ErrorKind::Store, format!("{}: {what}", path.display())).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_once_and_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        Store::open(&state).unwrap().check().unwrap();
+        Store::open(&state).unwrap().check().unwrap();
+        assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn many_processes_may_make_it_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            let open = || Store::open(dir.path()).unwrap().check().unwrap();
+            (0..8).for_each(|_| drop(scope.spawn(open)));
+        });
+    }
+
+    #[test]
+    fn corrupt_newer_and_linked_databases_are_one_clear_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(NAME);
+        std::fs::write(&path, b"this is no database at all, but long enough to be looked at".repeat(100))
+            .unwrap();
+        let error = Store::open(dir.path()).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Store);
+        assert!(error.chain().contains("panelgate.sqlite"), "{error:?}");
+
+        std::fs::remove_file(&path).unwrap();
+        drop(Store::open(dir.path()).unwrap());
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(Store::open(dir.path()).err().unwrap().to_string().contains("version 99"));
+
+        std::fs::rename(&path, dir.path().join("real")).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("real"), &path).unwrap();
+        assert_eq!(Store::open(dir.path()).err().unwrap().kind(), ErrorKind::Store);
+    }
+}

@@ -1,0 +1,186 @@
+//! The builder fails, the broker fails: the next click works, and nobody gets somebody else's session.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use panelgate::gateway::Gateway;
+use panelgate::ops::OpenRequest;
+use panelgate::panel::SiteKind;
+use panelgate::sandbox::http::Response;
+use panelgate::sandbox::tree::TreeSite;
+use panelgate::types::Username;
+use serde_json::json;
+
+use crate::common::{BUILDER_PASSWORD, domain, wait_for};
+use crate::needs_root;
+use crate::world::{A, World};
+
+#[test]
+fn a_broken_builder_is_one_clear_error_and_the_next_click_works() {
+    needs_root!();
+    let world = World::start();
+    for (status, body, want) in [
+        (500, "broken", "builder-unreachable"),
+        (200, "<html>", "builder-protocol"),
+        (
+            400,
+            r#"{"error":{"message":"License not found. Please contact your hosting support."}}"#,
+            "builder-licence",
+        ),
+        (200, r#"{"url":"https://evil.example/?login_hash=x"}"#, "builder-url"),
+        (401, r#"{"error":{"message":"no"}}"#, "builder-auth"),
+    ] {
+        world.builder.push_fault(Response::text(status, body));
+        let (got, _) = world.ask(A, "open", json!({ "site": "a.example" }));
+        assert_eq!(got, want, "{status} {body}");
+        assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "ok");
+    }
+}
+
+#[test]
+fn a_broker_that_is_killed_and_started_again_serves_the_next_click() {
+    needs_root!();
+    let mut world = World::start();
+    assert!(world.click(A, "site=a.example").starts_with("Status: 303"));
+    world.signal("-KILL");
+    world.broker_ends();
+    let start = Instant::now();
+    let page = world.click(A, "site=a.example");
+    assert!(page.starts_with("Status: 503"), "{page}");
+    assert!(start.elapsed() < Duration::from_secs(10));
+    // The socket that the dead broker left behind is replaced.
+    world.start_broker();
+    assert!(world.click(A, "site=a.example").starts_with("Status: 303"));
+}
+
+#[test]
+fn stopping_finishes_what_is_running() {
+    needs_root!();
+    let mut world = World::start();
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let text = std::fs::read_to_string(world.path("etc/panelgate.ini")).unwrap();
+    let slow = format!("https://127.0.0.1:{}/api/", silent.local_addr().unwrap().port());
+    std::fs::write(world.path("etc/panelgate.ini"), text.replace(&world.builder.api_url(), &slow)).unwrap();
+    world.signal("-HUP");
+    wait_for("the new configuration", || world.log().contains("read again"));
+    let answer = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| world.ask(A, "open", json!({ "site": "a.example" })).0);
+        // The request is running when the builder has been called.
+        let _call = silent.accept().unwrap();
+        world.signal("-TERM");
+        asking.join().unwrap()
+    });
+    assert_eq!(answer, "builder-unreachable", "it was answered, although the broker was told to stop");
+    assert_eq!(world.broker_ends(), Some(0));
+}
+
+#[test]
+fn a_wrong_configuration_is_not_taken_over() {
+    needs_root!();
+    let world = World::start();
+    world.configure("[nonsense]");
+    world.signal("-HUP");
+    wait_for("the refusal", || world.log().contains("the old one stays"));
+    assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "ok");
+}
+
+#[test]
+fn what_does_not_need_the_store_works_without_it() {
+    needs_root!();
+    let world = World::start();
+    std::fs::create_dir_all(world.path("state")).unwrap();
+    std::fs::write(world.path("state/panelgate.sqlite"), "no database".repeat(1000)).unwrap();
+    assert_eq!(world.ask(A, "overview", json!({})).0, "ok");
+    assert_eq!(world.ask(0, "status", json!({})).0, "ok");
+    assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "store");
+    std::fs::remove_file(world.path("state/panelgate.sqlite")).unwrap();
+    assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "ok");
+}
+
+#[test]
+fn two_hundred_at_once_ten_thousand_in_all_none_lost_none_crossed() {
+    needs_root!();
+    const ACCOUNTS: usize = 50;
+    const THREADS: usize = 200;
+    const EACH: usize = 50;
+    let world = World::start();
+    for number in 0..ACCOUNTS {
+        let site = TreeSite::new(domain(&format!("load{number}.example")), SiteKind::Main, "public_html");
+        world.add_account(&format!("pgload{number}"), 21_000 + number as u32, &[site]);
+    }
+    let urls: Vec<String> = std::thread::scope(|scope| {
+        let open = |thread: usize| {
+            let remote = world.remote();
+            let name = Username::new(&format!("pgload{}", thread % ACCOUNTS)).unwrap();
+            let request = || OpenRequest { account: Some(name.clone()), ..OpenRequest::new() };
+            let url = |_| {
+                let session =
+                    Gateway::open(&remote, &request()).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+                assert_eq!(
+                    (session.account.as_str(), session.site.as_str()),
+                    (name.as_str(), format!("load{}.example", thread % ACCOUNTS).as_str())
+                );
+                session.url.expose().to_owned()
+            };
+            (0..EACH).map(url).collect::<Vec<String>>()
+        };
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || open(thread))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(
+        urls.iter().collect::<HashSet<_>>().len(),
+        THREADS * EACH,
+        "every session has an address of its own"
+    );
+    let status = world.ask(0, "status", json!({})).1;
+    assert_eq!(status["opened"], THREADS * EACH);
+    let resident = std::fs::read_to_string(format!("/proc/{}/status", world.broker_pid())).unwrap();
+    let resident = resident.lines().find(|line| line.starts_with("VmRSS:")).unwrap().to_owned();
+    let kib: u64 = resident.split_ascii_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(kib < 64 * 1024, "the broker has grown to {kib} KiB (debug build)");
+}
+
+#[test]
+fn no_secret_is_left_where_somebody_could_find_it() {
+    needs_root!();
+    let world = World::start();
+    let mut seen = world.click(A, "site=a.example");
+    world.builder.push_fault(Response::text(400, r#"{"error":{"message":"Sandbox-Pa55word is wrong"}}"#));
+    seen.push_str(&world.click(A, "site=a.example"));
+    seen.push_str(&world.click(A, "site=b.example"));
+    seen.push_str(&world.log());
+    seen.push_str(&world.ask(0, "audit", json!({})).1.to_string());
+    for process in ["cmdline", "environ"] {
+        let bytes = std::fs::read(format!("/proc/{}/{process}", world.broker_pid())).unwrap();
+        seen.push_str(&String::from_utf8_lossy(&bytes));
+    }
+    assert!(!seen.contains(BUILDER_PASSWORD), "{seen}");
+    // Everything that an account can read if it knows the names, and the broker's own memory.
+    let mut names = String::new();
+    list(world.dir.path(), &mut names);
+    std::fs::write(world.path("names"), &names).unwrap();
+    let script = "while read -r name; do cat \"$name\" 2>/dev/null; done < \"$1\"; cat /proc/$2/environ /proc/$2/mem 2>/dev/null; true";
+    let (list, pid) = (world.path("names").to_str().unwrap().to_owned(), world.broker_pid().to_string());
+    let path = [("PATH", "/usr/bin:/bin")];
+    let output = world.as_uid(A, "/bin/sh".as_ref(), &["-c", script, "sh", &list, &pid], &path);
+    let key = std::fs::read(world.path("state/install.key")).unwrap();
+    let contains = |needle: &[u8]| output.stdout.windows(needle.len()).any(|window| window == needle);
+    assert!(output.stdout.len() > 1_000_000, "the hunt found nothing to look at");
+    assert!(!contains(BUILDER_PASSWORD.as_bytes()) && !contains(&key));
+    let store = std::fs::read(world.path("state/panelgate.sqlite")).unwrap();
+    assert!(!store.windows(BUILDER_PASSWORD.len()).any(|window| window == BUILDER_PASSWORD.as_bytes()));
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", world.broker_pid())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert!(core.split_ascii_whitespace().nth(4) == Some("0"), "{core}");
+}
+
+fn list(directory: &std::path::Path, names: &mut String) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            list(&path, names);
+        } else {
+            names.push_str(&format!("{}\n", path.display()));
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The broker with real processes of real uids: only root can make those, so that these tests say so and do nothing for others.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod faults;
+mod hostile;
+mod matrix;
+mod ownership;
+mod service;
+mod world;
+
+/// Ends a test that needs root, loudly.
+macro_rules! needs_root {
+    () => {
+        if !crate::common::is_root() {
+            eprintln!("skipped: {} needs root", module_path!());
+            return;
+        }
+    };
+}
+pub(crate) use needs_root;

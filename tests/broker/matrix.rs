@@ -1,0 +1,170 @@
+//! Who gets what: every principal, every operation, every kind of site.
+
+use serde_json::{Value, json};
+
+use crate::needs_root;
+use crate::world::{A, B, DEMO, FRONT, PANEL, STRANGER, SUSPENDED, WEB, WITHOUT, World};
+
+#[test]
+fn accounts_open_their_own_sites_and_no_others() {
+    needs_root!();
+    let world = World::start();
+    for (uid, site, want) in [
+        (A, "a.example", "ok"),
+        (A, "sub.a.example", "ok"),
+        (A, "A.EXAMPLE", "ok"),
+        (A, "alias.example", "site-alias"),
+        (A, "b.example", "site-not-yours"),
+        (A, "nowhere.example", "site-not-found"),
+        (A, "*.a.example", "bad-request"),
+        (A, "../a.example", "bad-request"),
+        (B, "b.example", "ok"),
+        (B, "a.example", "site-not-yours"),
+        (SUSPENDED, "susp.example", "suspended"),
+        (DEMO, "demo.example", "demo-account"),
+        (WITHOUT, "without.example", "feature-off"),
+        (WEB, "a.example", "forbidden"),
+        (FRONT, "a.example", "forbidden"),
+        (STRANGER, "a.example", "forbidden"),
+    ] {
+        let before = world.sessions();
+        let (got, answer) = world.ask(uid, "open", json!({ "site": site }));
+        assert_eq!(got, want, "uid {uid} opens {site}: {answer}");
+        assert_eq!(world.sessions() - before, usize::from(want == "ok"), "uid {uid} opens {site}");
+    }
+    // Naming somebody else's account changes nothing.
+    for site in ["a.example", "b.example"] {
+        assert_eq!(world.ask(A, "open", json!({ "account": "pgb", "site": site })).0, "forbidden", "{site}");
+        assert_eq!(
+            world.ask(A, "overview", json!({ "account": "pgb", "site": site })).0,
+            "forbidden",
+            "{site}"
+        );
+    }
+}
+
+#[test]
+fn a_panel_user_acts_for_the_account_it_names_and_no_further() {
+    needs_root!();
+    let world = World::start();
+    for (args, want) in [
+        (json!({ "account": "pga", "site": "a.example" }), "ok"),
+        (json!({ "account": "pga", "site": "b.example" }), "site-not-yours"),
+        (json!({ "account": "pgsusp", "site": "susp.example" }), "suspended"),
+        (json!({ "account": "pgdemo", "site": "demo.example" }), "demo-account"),
+        (json!({ "account": "pgwithout", "site": "without.example" }), "feature-off"),
+        (json!({ "account": "nobody-there", "site": "a.example" }), "account-not-found"),
+        (json!({ "site": "a.example" }), "invalid-argument"),
+        (json!({ "account": "../pga", "site": "a.example" }), "bad-request"),
+        (json!({ "account": "root", "site": "a.example" }), "account-not-found"),
+    ] {
+        let (got, answer) = world.ask(PANEL, "open", args.clone());
+        assert_eq!(got, want, "{args}: {answer}");
+    }
+}
+
+#[test]
+fn root_acts_for_everybody_but_not_against_the_rules() {
+    needs_root!();
+    let world = World::start();
+    for (args, want) in [
+        (json!({ "account": "pga", "site": "a.example" }), "ok"),
+        (json!({ "site": "b.example" }), "ok"),
+        (json!({ "account": "pga", "site": "b.example" }), "site-not-yours"),
+        (json!({ "site": "susp.example" }), "suspended"),
+        (json!({ "site": "nowhere.example" }), "site-not-found"),
+        (json!({}), "invalid-argument"),
+    ] {
+        let (got, answer) = world.ask(0, "open", args.clone());
+        assert_eq!(got, want, "{args}: {answer}");
+    }
+    assert_eq!(world.ask(0, "overview", json!({ "account": "pgsusp" })).0, "ok", "root may look");
+}
+
+#[test]
+fn operations_that_are_not_about_an_account() {
+    needs_root!();
+    let world = World::start();
+    assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "ok");
+    let principals = [0, PANEL, FRONT, A, B, WEB, STRANGER];
+    for (op, args, allowed) in [
+        ("status", Value::Null, &[0, PANEL, FRONT][..]),
+        ("audit", json!({}), &[0]),
+        ("revoke", json!({ "site": "a.example" }), &[0]),
+        ("claim", json!({ "site": "a.example" }), &[0]),
+    ] {
+        for uid in principals {
+            let (got, answer) = world.ask(uid, op, args.clone());
+            let want = if allowed.contains(&uid) { "ok" } else { "forbidden" };
+            assert_eq!(got, want, "uid {uid}: {op}: {answer}");
+        }
+    }
+    for (op, args, want) in [
+        ("overview-everything", json!({}), "bad-request"),
+        ("", json!({}), "bad-request"),
+        ("revoke", json!({}), "bad-request"),
+        ("revoke", json!({ "all": true, "site": "a.example" }), "bad-request"),
+        ("claim", json!({}), "bad-request"),
+        ("open", json!({ "site": 5 }), "bad-request"),
+        ("open", json!([1, 2]), "bad-request"),
+    ] {
+        assert_eq!(world.ask(0, op, args.clone()).0, want, "{op} {args}");
+    }
+}
+
+#[test]
+fn only_root_reads_reasons_that_name_files_and_others() {
+    needs_root!();
+    let world = World::start();
+    let (_, told) = world.ask(A, "open", json!({ "site": "b.example" }));
+    assert_eq!(told, "site-not-yours: the system log has the reason under 7K3M-9QXT");
+    assert!(
+        world.log().contains("7K3M-9QXT: account pga (uid 20001) could not open b.example"),
+        "{}",
+        world.log()
+    );
+    std::fs::write(world.path("root/var/cpanel/userdata/pga/main"), "not: [yaml").unwrap();
+    let (kind, told) = world.ask(A, "open", json!({ "site": "a.example" }));
+    assert_eq!((kind.as_str(), told.as_str().unwrap().contains('/')), ("panel-data", false));
+    assert!(
+        world
+            .ask(0, "open", json!({ "account": "pga", "site": "a.example" }))
+            .1
+            .to_string()
+            .contains("userdata/pga/main")
+    );
+}
+
+#[test]
+fn the_page_the_command_line_and_the_protocol_say_the_same() {
+    needs_root!();
+    let world = World::start();
+    let opened = world.click(A, "site=a.example");
+    assert!(opened.starts_with("Status: 303") && opened.contains("login_hash="), "{opened}");
+    assert!(world.click(A, "").contains("sub.a.example"), "the chooser");
+    for (uid, query, status) in [
+        (A, "site=b.example", "404"),
+        (A, "site=alias.example", "403"),
+        (SUSPENDED, "", "403"),
+        (STRANGER, "", "403"),
+    ] {
+        let page = world.click(uid, query);
+        assert!(page.starts_with(&format!("Status: {status}")), "uid {uid}: {page}");
+    }
+    let socket = world.socket();
+    let cli = |uid, arguments: &[&str]| {
+        let arguments = [&["--socket", socket.to_str().unwrap()], arguments].concat();
+        let output = world.as_uid(uid, &world.path("panelgate"), &arguments, &[]);
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, text) = cli(A, &["open", "a.example"]);
+    assert!(code == 0 && text.contains("login_hash="), "{text}");
+    assert_eq!(cli(A, &["open", "b.example"]).0, 13);
+    assert_eq!(cli(SUSPENDED, &["open"]).0, 15);
+    assert_eq!(cli(STRANGER, &["sites"]).0, 4);
+    assert!(cli(A, &["sites", "--json"]).1.contains("\"sub.a.example\""));
+    let audit = world.ask(0, "audit", json!({ "account": "pga", "limit": 1 })).1;
+    assert_eq!(audit[0]["result"], "site-not-yours");
+    let all = world.ask(0, "audit", json!({})).1.to_string();
+    assert!(all.contains("from 198.51.100.7") && !all.contains("login_hash"), "{all}");
+}
