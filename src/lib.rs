@@ -3,10 +3,11 @@
 //! A map of the house. Arrows run one way, from the top of this list to the bottom:
 //!
 //! - `bin/`, `cli`, [`ffi`], [`web`]: the command line, the C library, the page behind the icon
-//! - [`gateway`]: the use cases as callers see them
+//! - [`gateway`]: the use cases as callers see them, in this process or by the broker
+//! - [`broker`]: the privileged side and the way to it
 //! - [`ops`]: the use cases and the policy
 //! - [`publish`], [`builder`], [`panel`], [`store`]: what they work with. A panel never calls the builder; the builder never knows a panel
-//! - [`config`], [`types`], [`limits`], [`sys`], [`error`]: what everything stands on
+//! - [`config`], [`types`], [`limits`], [`sys`], [`error`], and `agent`, the one place that makes an HTTP client: what everything stands on
 //!
 //! [`sandbox`] is an embedded builder for the demo and the tests.
 
