@@ -23,7 +23,7 @@ enum Command {
 
 /// Give a site its own name at the builder
 ///
-/// Where several servers share a brand ([builder] shared_brand = yes), a site whose name does not lead to this server gets a number at the builder, since a
+/// Where several servers share a brand (shared_brand = yes in the configuration), a site whose name does not lead to this server gets a number at the builder, since a
 /// site of that name may be another server's there. If you know that it is this one's, claim it: from then on it opens under its own name. A name that
 /// once belonged to another account of this server cannot be claimed.
 #[derive(Args)]
