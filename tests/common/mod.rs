@@ -66,9 +66,9 @@ pub fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).expect("a port").local_addr().expect("its address").port()
 }
 
-/// Waits until something is so, for 20 seconds at most.
+/// Waits until something is so, for a minute at most.
 pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(60);
     while !is_so() {
         assert!(Instant::now() < end, "{what} did not come up");
         std::thread::sleep(Duration::from_millis(20));

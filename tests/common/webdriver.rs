@@ -125,6 +125,11 @@ impl Browser {
     }
 
     pub fn click(&self, selector: &str) {
+        // While a page is still being laid out, what is clicked may move away from under the pointer.
+        let end = Instant::now() + Duration::from_secs(20);
+        while self.script("return document.readyState") != "complete" && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let element = self.element(selector);
         self.post(&format!("/element/{element}/click"), json!({}));
     }
@@ -139,7 +144,7 @@ impl Browser {
 
     /// Waits until the browser is where it should be.
     pub fn wait_for_url(&self, what: &str, is_there: impl Fn(&str) -> bool) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + Duration::from_secs(60);
         while !is_there(&self.url()) {
             let place = self.url();
             assert!(Instant::now() < end, "{what}: still at {place}: {}", self.text_of_page());
@@ -194,7 +199,7 @@ impl Browser {
     }
 
     fn element(&self, selector: &str) -> String {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_secs(30);
         loop {
             let url = format!("{}/element", self.session);
             let reply =
