@@ -4,11 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::error::{Error, ErrorKind, Result};
 
 const NAME: &str = "panelgate.sqlite";
+
+/// Everything that is committed is on the disk, unless [`Store::with_haste`] says otherwise.
+const FULL: &str = "full";
+
+/// After how many pages the write-ahead log is moved into the database. A process that begins reads what is left of it.
+const CHECKPOINT_PAGES: u32 = 100;
 
 /// Each step leads from the version of its position to the next one. Steps are never changed, only added.
 const MIGRATIONS: [&str; 1] = [include_str!("schema-1.sql")];
@@ -38,9 +45,12 @@ impl Store {
         let mut connection = Connection::open_with_flags(&path, flags).map_err(fail)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(fail)?;
         // WAL: readers never wait for a writer. FULL: what is committed survives a power cut.
-        for (name, value) in [("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", "on")] {
+        for (name, value) in [("journal_mode", "wal"), ("synchronous", FULL), ("foreign_keys", "on")] {
             connection.pragma_update(None, name, value).or_else(tolerate_read_only).map_err(fail)?;
         }
+        // A process that opens one site would otherwise move its few pages into the database, and wait for the disk, each time.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(fail)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(fail)?;
         migrate(&path, &mut connection)?;
         Ok(Self { path, connection: Mutex::new(connection) })
     }
@@ -57,6 +67,20 @@ impl Store {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
         work(&mut self.lock()).map_err(|error| failed(&self.path, what, error))
+    }
+
+    /// As [`Store::with`], without waiting for the disk: what is written may be lost in a power cut, the database stays whole.
+    pub(super) fn with_haste<T>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        self.with(what, |connection| {
+            connection.pragma_update(None, "synchronous", "normal")?;
+            let result = work(connection);
+            connection.pragma_update(None, "synchronous", FULL)?;
+            result
+        })
     }
 
     /// Whether the database is whole (`PRAGMA quick_check`) and can be written to; for the doctor.
@@ -146,6 +170,27 @@ mod tests {
             let open = || Store::open(dir.path()).unwrap().check().unwrap();
             (0..8).for_each(|_| drop(scope.spawn(open)));
         });
+    }
+
+    #[test]
+    fn haste_ends_with_the_work_and_loses_nothing_when_the_process_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let synchronous = |connection: &mut Connection| {
+            connection.query_row("PRAGMA synchronous", [], |row| row.get::<_, u32>(0))
+        };
+        let store = Store::open(dir.path()).unwrap();
+        assert_eq!(store.with_haste("?", synchronous).unwrap(), 1);
+        assert!(store.with_haste("?", |connection| connection.execute("no SQL", [])).is_err());
+        assert_eq!(store.with("?", synchronous).unwrap(), 2);
+        store
+            .with_haste("?", |connection| connection.execute_batch("CREATE TABLE t AS SELECT 7 AS n"))
+            .unwrap();
+        drop(store);
+        let again = Store::open(dir.path()).unwrap();
+        assert_eq!(
+            again.with("?", |c| c.query_row("SELECT n FROM t", [], |row| row.get::<_, u32>(0))).unwrap(),
+            7
+        );
     }
 
     #[test]
