@@ -73,6 +73,14 @@ impl Remote {
         Ok(opened.into_session(request.reference))
     }
 
+    /// As [`Remote::call`], with the result as a type.
+    ///
+    /// # Errors
+    /// As [`Remote::call`].
+    pub fn call_as<T: DeserializeOwned>(&self, op: &str, args: Value) -> Result<T> {
+        self.call_typed(op, None, &args)
+    }
+
     fn call_typed<T: DeserializeOwned>(
         &self,
         op: &str,

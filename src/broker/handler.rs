@@ -196,6 +196,8 @@ impl Desk {
 fn told(principal: Option<&Principal>, reference: Reference, error: &Error) -> String {
     match principal {
         Some(Principal::Root) => error.chain(),
+        // Nothing of it is about this server.
+        _ if error.kind() == ErrorKind::Upgrade => error.to_string(),
         _ => format!("{}: the system log has the reason under {reference}", error.kind()),
     }
 }

@@ -16,9 +16,9 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::sys::identity;
 use crate::sys::service::{self, Notifier};
 use crate::sys::signals::{Signal, Signals};
-use crate::sys::{clock, identity};
 
 use super::handler::Desk;
 use super::inbox::{Inbox, Progress};
@@ -289,9 +289,8 @@ impl Server {
         let time = self.desk.context().config.builder.timeout + limits::COMMAND_TIME + limits::ANSWER_TIME;
         drop(self.listener);
         drop(self.inboxes);
-        let started = clock::unix_seconds();
         if self.pool.finish(time) {
-            log::info!("the broker has ended after {} s", clock::unix_seconds().saturating_sub(started));
+            log::info!("the broker has ended");
             Ok(())
         } else {
             Err(Error::new(ErrorKind::Unavailable, "requests were still running when the broker had to end"))

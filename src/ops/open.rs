@@ -134,8 +134,8 @@ fn choose<'a>(context: &Context, account: &'a Account, wanted: Option<&Domain>) 
     if let Some(domain) = wanted {
         return account.site(domain).ok_or_else(|| not_there(context, account, domain));
     }
-    let mut openable =
-        account.sites.iter().filter(|site| policy::allow_site(Operation::OpenSite, site).is_ok());
+    let is_openable = |site: &&Site| policy::allow_site(Operation::OpenSite, site).is_ok();
+    let mut openable = account.sites.iter().filter(is_openable);
     match (openable.next(), openable.next()) {
         (Some(site), None) => Ok(site),
         (None, _) => {
@@ -143,7 +143,8 @@ fn choose<'a>(context: &Context, account: &'a Account, wanted: Option<&Domain>) 
             Err(Error::new(ErrorKind::SiteNotFound, text))
         }
         (Some(_), Some(_)) => {
-            let names: Vec<&str> = account.sites.iter().take(10).map(|site| site.domain.as_str()).collect();
+            let names: Vec<&str> =
+                account.sites.iter().filter(is_openable).take(10).map(|site| site.domain.as_str()).collect();
             let text = format!(
                 "account {} has several sites, name one of them: {}",
                 account.name(),
