@@ -1,5 +1,6 @@
 //! Opening the database, its schema and its migrations.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -27,10 +28,11 @@ impl Store {
     pub fn open(dir: &Path) -> Result<Self> {
         let path = dir.join(NAME);
         let fail = |error| failed(&path, "it cannot be opened", error);
-        super::install_key::check_directory(dir)?;
         super::install_key::make_dir(dir).map_err(|error| {
             Error::new(ErrorKind::Store, format!("{}: it cannot be made", dir.display())).with_source(error)
         })?;
+        super::install_key::check_directory(dir)?;
+        keep_private(&path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NOFOLLOW
@@ -85,6 +87,24 @@ impl Store {
     }
 }
 
+/// Makes the database with mode 0600, or gives it that mode, whatever umask and directory say; SQLite gives its other files the same. What cannot be done
+/// here, on a full or read-only file system, opening will say.
+///
+/// The file is not opened for it: closing it would end the locks that another connection of this process holds.
+fn keep_private(path: &Path) {
+    let mode = rustix::fs::Mode::from(0o600);
+    let _ = rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::RegularFile, mode, 0);
+    for ending in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(ending);
+        let open = std::fs::symlink_metadata(&file)
+            .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0);
+        if open {
+            let _ = std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600));
+        }
+    }
+}
+
 fn migrate(path: &Path, connection: &mut Connection) -> Result<()> {
     let fail = |error| failed(path, "its schema cannot be brought up to date", error);
     let version = |connection: &Connection| {
@@ -131,7 +151,6 @@ mod tests {
 
     #[test]
     fn made_once_and_private() {
-        use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         Store::open(&state).unwrap().check().unwrap();
