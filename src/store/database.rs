@@ -76,6 +76,12 @@ impl Store {
             );
             return Err(Error::new(ErrorKind::Store, text));
         }
+        // On a read-only file system even an immediate transaction is only a reading one.
+        if self.with("it cannot be examined", |connection| connection.is_readonly("main"))? {
+            let text =
+                format!("{}: the database is read-only: make its file system writable", self.path.display());
+            return Err(Error::new(ErrorKind::Store, text));
+        }
         self.with("it cannot be written to", |connection| {
             connection.transaction_with_behavior(TransactionBehavior::Immediate)?.rollback()
         })
@@ -133,7 +139,7 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<()> {
     }
 }
 
-/// A database on a read-only file system can still be read.
+/// A database on a read-only file system can still be read, as long as SQLite's file beside it (`-shm`) is there.
 fn tolerate_read_only(error: rusqlite::Error) -> rusqlite::Result<()> {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::ReadOnly) => Ok(()),
@@ -156,6 +162,16 @@ mod tests {
         Store::open(&state).unwrap().check().unwrap();
         Store::open(&state).unwrap().check().unwrap();
         assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_written_to_is_not_called_writable() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Store::open(dir.path()).unwrap());
+        let path = dir.path().join(NAME);
+        let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let error = Store { path, connection: Mutex::new(connection) }.check().unwrap_err();
+        assert!(error.to_string().contains("read-only"), "{error:?}");
     }
 
     #[test]
