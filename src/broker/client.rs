@@ -36,7 +36,10 @@ impl Remote {
         let end = Instant::now() + limits::BROKER_CALL_TIME;
         let stream = self.connect(end)?;
         let reference = reference.map(|reference| reference.to_string());
-        let request = Request { v: VERSION, op: op.to_owned(), reference, args };
+        let args = serde_json::value::to_raw_value(&args).map_err(|error| {
+            Error::new(ErrorKind::Internal, "the request cannot be written").with_source(error)
+        })?;
+        let request = Request { v: VERSION, op: op.to_owned(), reference, args: Some(args) };
         let exchange = || -> io::Result<Answer> {
             stream.set_write_timeout(Some(limits::FRAME_TIME))?;
             protocol::write(&stream, &request)?;

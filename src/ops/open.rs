@@ -92,8 +92,16 @@ pub(crate) fn open(context: &Context, principal: &Principal, request: &OpenReque
 /// Writes the audit. The log has the same line, so a store that cannot be written to stops nobody.
 fn record(context: &Context, principal: &Principal, request: &OpenRequest, result: &Result<Session>) {
     let opened = result.as_ref().ok();
-    let account =
-        opened.map(|session| &session.account).or(request.account.as_ref()).or(principal.own_account());
+    // What a process of an account asks for stands under that account, whichever it named: nobody writes into the audit of others.
+    let named = opened.map(|session| &session.account).or(request.account.as_ref());
+    let account = principal.own_account().or(named);
+    if result.is_err() && !context.takes_refusal(account) {
+        log::warn!(
+            "{}: the audit lacks this refusal: there have been too many of this account",
+            request.reference
+        );
+        return;
+    }
     let entry = AuditEntry {
         at: 0,
         reference: request.reference.to_string(),
