@@ -42,7 +42,7 @@ pub struct AuditQuery {
 }
 
 impl Store {
-    /// Writes a line.
+    /// Writes a line, without waiting for the disk: the system log has it too.
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Store`].
@@ -50,7 +50,7 @@ impl Store {
         let sql = "INSERT INTO audit (at, reference, principal, account, site, operation, result, claimed) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let now = to_sql(clock::unix_seconds());
-        self.with("the audit cannot be written", |connection| {
+        self.with_unsynced("the audit cannot be written", |connection| {
             let values = params![
                 now,
                 entry.reference,

@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::error::{Error, ErrorKind, Result};
 
 const NAME: &str = "panelgate.sqlite";
+
+/// A write-ahead log of this size goes into the database when it is closed: little enough that whoever opens it next soon has read it.
+const LOG_BYTES: u64 = 512 * 1024;
 
 /// Each step leads from the version of its position to the next one. Steps are never changed, only added.
 const MIGRATIONS: [&str; 1] = [include_str!("schema-1.sql")];
@@ -37,10 +41,14 @@ impl Store {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(fail)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(fail)?;
-        // WAL: readers never wait for a writer. FULL: what is committed survives a power cut.
-        for (name, value) in [("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", "on")] {
-            connection.pragma_update(None, name, value).or_else(tolerate_read_only).map_err(fail)?;
-        }
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true).map_err(fail)?;
+        // A process that does one thing and ends leaves the log to the next one, instead of writing everything twice and waiting for the disk. Who
+        // finds much in it clears it up.
+        let little =
+            std::fs::metadata(dir.join(format!("{NAME}-wal"))).map_or(true, |log| log.len() < LOG_BYTES);
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, little).map_err(fail)?;
+        // What is committed survives a power cut.
+        connection.pragma_update(None, "synchronous", "full").map_err(fail)?;
         migrate(&path, &mut connection)?;
         Ok(Self { path, connection: Mutex::new(connection) })
     }
@@ -57,6 +65,23 @@ impl Store {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
         work(&mut self.lock()).map_err(|error| failed(&self.path, what, error))
+    }
+
+    /// Like [`Store::with`], for what the system log has as well: it does not wait for the disk. What is written survives the end of the process,
+    /// but a power cut may take the last of it; nothing else suffers then.
+    pub(super) fn with_unsynced<T>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let mut connection = self.lock();
+        let run = || {
+            connection.pragma_update(None, "synchronous", "normal")?;
+            let result = work(&mut connection);
+            connection.pragma_update(None, "synchronous", "full")?;
+            result
+        };
+        run().map_err(|error| failed(&self.path, what, error))
     }
 
     /// Whether the database is whole (`PRAGMA quick_check`) and can be written to; for the doctor.
@@ -91,6 +116,8 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<()> {
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map(|number: u32| number as usize)
     };
     if version(connection).map_err(fail)? < MIGRATIONS.len() {
+        // Readers never wait for a writer. The database remembers this.
+        connection.pragma_update(None, "journal_mode", "wal").map_err(fail)?;
         // Another process may be doing the same: the version is looked at again under the lock.
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
@@ -113,14 +140,6 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<()> {
     }
 }
 
-/// A database on a read-only file system can still be read.
-fn tolerate_read_only(error: rusqlite::Error) -> rusqlite::Result<()> {
-    match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::ReadOnly) => Ok(()),
-        _ => Err(error),
-    }
-}
-
 fn failed(path: &Path, what: &str, error: rusqlite::Error) -> Error {
     Error::new(ErrorKind::Store, format!("{}: {what}", path.display())).with_source(error)
 }
@@ -137,6 +156,38 @@ mod tests {
         Store::open(&state).unwrap().check().unwrap();
         Store::open(&state).unwrap().check().unwrap();
         assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn only_the_audit_does_not_wait_for_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let setting = |connection: &mut Connection, name: &str| {
+            connection.query_row(&format!("PRAGMA {name}"), [], |row| {
+                row.get::<_, String>(0).or_else(|_| row.get::<_, i64>(0).map(|number| number.to_string()))
+            })
+        };
+        let synchronous = |connection: &mut Connection| setting(connection, "synchronous");
+        for _ in 0..2 {
+            assert_eq!(store.with("test", synchronous).unwrap(), "2");
+            assert_eq!(store.with_unsynced("test", synchronous).unwrap(), "1");
+            assert!(store.with_unsynced("test", |connection| connection.execute("nonsense", [])).is_err());
+        }
+        assert_eq!(store.with("test", |connection| setting(connection, "journal_mode")).unwrap(), "wal");
+        assert_eq!(store.with("test", |connection| setting(connection, "foreign_keys")).unwrap(), "1");
+    }
+
+    #[test]
+    fn a_log_that_was_left_is_read_and_does_not_grow_without_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let entry = crate::store::AuditEntry { claimed: Some("x".repeat(400)), ..Default::default() };
+        for _ in 0..300 {
+            Store::open(dir.path()).unwrap().record(&entry).unwrap();
+        }
+        let query = crate::store::AuditQuery { limit: 1000, ..Default::default() };
+        assert_eq!(Store::open(dir.path()).unwrap().audit(&query).unwrap().len(), 300);
+        let log = std::fs::metadata(dir.path().join(format!("{NAME}-wal"))).map_or(0, |log| log.len());
+        assert!(log < 2 * LOG_BYTES, "{log}");
     }
 
     #[test]
