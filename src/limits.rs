@@ -149,6 +149,9 @@ pub const RESOLVERS: usize = 16;
 /// Longest wait for the look-up of a name.
 pub const RESOLVE_TIME: Duration = Duration::from_secs(3);
 
+/// Time for which the addresses of a server's name are taken again without asking.
+pub const RESOLVE_MEMORY: Duration = Duration::from_secs(30);
+
 /// Most lines that one look into the audit shows.
 pub const AUDIT_LINES: usize = 10_000;
 
