@@ -54,9 +54,10 @@ impl Remote {
     /// # Errors
     /// See [`ErrorKind`].
     pub fn overview(&self, request: &OverviewRequest) -> Result<Overview> {
+        let end = Instant::now() + limits::BROKER_CALL_TIME;
         let mut overview: WireOverview = self.call_typed("overview", None, &OverviewArgs::of(request, 0))?;
         while let Some(next) = overview.next() {
-            let part: WireOverview = self.call_typed("overview", None, &OverviewArgs::of(request, next))?;
+            let part = self.further(&OverviewArgs::of(request, next), end)?;
             if part.next().is_some_and(|further| further <= next)
                 || overview.sites() > limits::SITES_PER_ACCOUNT
             {
@@ -65,6 +66,18 @@ impl Remote {
             overview.append(part);
         }
         Ok(overview.into_overview())
+    }
+
+    /// One more part of an overview. An account with very many sites is over its share before the last one, and waits.
+    fn further(&self, args: &OverviewArgs, end: Instant) -> Result<WireOverview> {
+        loop {
+            match self.call_typed("overview", None, args) {
+                Err(error) if error.kind() == ErrorKind::TooMany && Instant::now() < end => {
+                    std::thread::sleep(limits::BUCKET_REFILL);
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Opens a builder session; see [`crate::gateway::Gateway::open`].

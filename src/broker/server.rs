@@ -177,9 +177,11 @@ impl Server {
                 Ok((stream, _)) => stream,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => {
-                    // Out of descriptors or memory: those who are connected go first.
-                    log::error!("a connection cannot be accepted: {error}");
-                    std::thread::sleep(Duration::from_millis(20));
+                    // Out of descriptors or memory.
+                    if !self.make_room() {
+                        log::error!("a connection cannot be accepted: {error}");
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
                     return;
                 }
             };
@@ -190,13 +192,22 @@ impl Server {
                 log::debug!("a connection of uid {uid} was closed: too many");
                 continue;
             }
-            // The one that has waited longest makes room: who means it sends its frame at once, and one person can have many uids.
             if self.inboxes.len() >= limits::CONNECTIONS {
-                let oldest = self.inboxes.remove(0);
-                self.drop_inbox(&oldest, "too many connections");
+                self.make_room();
             }
             self.inboxes.push(Inbox::new(stream, uid));
         }
+    }
+
+    /// Drops the connection that has waited longest for its frame, if there is one: who means it sends its frame at once, and one person can have many
+    /// uids.
+    fn make_room(&mut self) -> bool {
+        if self.inboxes.is_empty() {
+            return false;
+        }
+        let oldest = self.inboxes.remove(0);
+        self.drop_inbox(&oldest, "too many connections");
+        true
     }
 
     /// Counts a connection of a uid, unless it has as many as it may have.

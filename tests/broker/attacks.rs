@@ -32,7 +32,7 @@ for line in open(sys.argv[2], "rb"):
 "#;
 
 /// What became of requests that are sent as they are, one after the other.
-fn raw(world: &World, uid: u32, requests: &[Vec<u8>]) -> Vec<String> {
+pub fn raw(world: &World, uid: u32, requests: &[Vec<u8>]) -> Vec<String> {
     let (script, lines) = (world.path("lines.py"), world.path(&format!("lines-{uid}")));
     std::fs::write(&script, LINES).unwrap();
     std::fs::write(&lines, requests.join(&b'\n')).unwrap();
@@ -297,4 +297,20 @@ fn a_socket_where_others_could_put_something_else_is_refused() {
         let _ = broker.kill();
         assert_eq!(broker.wait().unwrap().code(), Some(3), "{name}");
     }
+}
+
+#[test]
+fn a_broker_with_few_descriptors_serves_who_sends_at_once() {
+    needs_root!();
+    let world = World::start();
+    let limited =
+        Command::new("prlimit").args(["--nofile=40", "--pid", &world.broker_pid().to_string()]).status();
+    assert!(limited.unwrap().success());
+    let idle: Vec<UnixStream> = (0..60).map(|_| UnixStream::connect(world.socket()).unwrap()).collect();
+    for _ in 0..5 {
+        let start = Instant::now();
+        assert_eq!(kind(&sent(&world, r#"{"v":1,"op":"status"}"#)), "ok");
+        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    }
+    drop(idle);
 }

@@ -1,5 +1,6 @@
 //! A key at the builder has one owner for ever.
 
+use panelgate::limits;
 use panelgate::panel::SiteKind;
 use panelgate::sandbox::tree::TreeSite;
 use serde_json::json;
@@ -175,6 +176,23 @@ fn an_account_with_more_sites_than_a_frame_holds_is_shown_whole() {
         &[],
     );
     let listing: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(listing["sites"].as_array().unwrap().len(), 701);
+    // Also if its share is used up between the first part and the last.
+    crate::attacks::raw(
+        &world,
+        20_010,
+        &vec![br#"{"v":1,"op":"overview","args":{"from":9999}}"#.to_vec(); 30],
+    );
+    std::thread::sleep(limits::BUCKET_REFILL);
+    let output = world.as_uid(
+        20_010,
+        &world.path("panelgate"),
+        &["--socket", world.socket().to_str().unwrap(), "sites", "--json"],
+        &[],
+    );
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let listing: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{text}"));
     assert_eq!(listing["sites"].as_array().unwrap().len(), 701);
 }
 
