@@ -5,14 +5,15 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Proxy};
 
@@ -76,8 +77,62 @@ pub(crate) fn build(settings: &Settings<'_>) -> Result<Agent> {
         .build();
     Ok(match settings.connect_to {
         Some(address) => Agent::with_parts(config, DefaultConnector::default(), Fixed(address)),
-        None => config.into(),
+        None => Agent::with_parts(config, DefaultConnector::default(), Remembering::default()),
     })
+}
+
+/// The system's resolver, asked only where it must be.
+///
+/// The client wants addresses before it looks for a connection that is open, so that every call would wait for the resolver, and a thread be made for
+/// it. An address needs none, and an answer for a name holds for [`limits::RESOLVE_MEMORY`].
+#[derive(Debug, Default)]
+struct Remembering {
+    system: DefaultResolver,
+    last: Mutex<Option<Remembered>>,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    server: String,
+    addresses: Vec<SocketAddr>,
+    until: Instant,
+}
+
+impl Remembering {
+    fn last(&self) -> MutexGuard<'_, Option<Remembered>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self, server: &str) -> Option<Vec<SocketAddr>> {
+        if let Ok(address) = server.parse() {
+            return Some(vec![address]);
+        }
+        let last = self.last();
+        let known = last.as_ref().filter(|last| last.server == server && Instant::now() < last.until)?;
+        Some(known.addresses.clone())
+    }
+}
+
+impl Resolver for Remembering {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> std::result::Result<ResolvedSocketAddrs, ureq::Error> {
+        let server = uri.scheme().zip(uri.authority());
+        let server = server.and_then(|(scheme, authority)| DefaultResolver::host_and_port(scheme, authority));
+        let Some(server) = server else { return self.system.resolve(uri, config, timeout) };
+        if let Some(known) = self.known(&server) {
+            let mut addresses = self.empty();
+            known.into_iter().for_each(|address| addresses.push(address));
+            return Ok(addresses);
+        }
+        let addresses = self.system.resolve(uri, config, timeout)?;
+        let until = Instant::now() + limits::RESOLVE_MEMORY;
+        *self.last() = Some(Remembered { server, addresses: addresses.to_vec(), until });
+        Ok(addresses)
+    }
 }
 
 /// A resolver that knows one answer.

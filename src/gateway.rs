@@ -147,10 +147,7 @@ pub fn direct_config(reach: Reach<'_>) -> Result<&Path> {
     match (is_root(reach)?, reach.config) {
         (_, Some(config)) => Ok(config),
         (true, None) => Ok(Path::new(config::DEFAULT_PATH)),
-        (false, None) => Err(Error::new(
-            ErrorKind::Forbidden,
-            "only root can do this, or who names a configuration of their own",
-        )),
+        (false, None) => Err(Error::new(ErrorKind::Forbidden, "only root can do this")),
     }
 }
 

@@ -134,11 +134,26 @@ pub const BUCKETS: usize = 65_536;
 /// Longest wait of a page, the command line or the C library for the broker's answer.
 pub const BROKER_CALL_TIME: Duration = Duration::from_secs(60);
 
+/// Refusals of one account that the audit takes at once; the log has all.
+pub const AUDIT_REFUSALS: u32 = 200;
+
+/// Time after which the audit takes one more.
+pub const AUDIT_REFUSAL_REFILL: Duration = Duration::from_secs(120);
+
+/// Most lines that the audit keeps: the oldest go first, once a day.
+pub const AUDIT_KEPT: u64 = 2_000_000;
+
+/// Most look-ups of names at a time, those included whose answer nobody waits for any more.
+pub const RESOLVERS: usize = 16;
+
 /// Longest wait for the look-up of a name.
 pub const RESOLVE_TIME: Duration = Duration::from_secs(3);
 
+/// Time for which the addresses of a server's name are taken again without asking.
+pub const RESOLVE_MEMORY: Duration = Duration::from_secs(30);
+
 /// Most lines that one look into the audit shows.
-pub const AUDIT_LINES: usize = 200;
+pub const AUDIT_LINES: usize = 10_000;
 
 /// Longest string that a C program may pass, in bytes without its NUL.
 pub const FFI_STRING_BYTES: usize = 4096;

@@ -213,6 +213,23 @@ fn without_root_and_configuration_it_says_who_can() {
 }
 
 #[test]
+fn nothing_is_revoked_that_was_not_named() {
+    let server = Server::new();
+    server.configure(&server.settings(), 0o600);
+    for arguments in [&["revoke"][..], &["revoke", "--json"]] {
+        ends(&server.run(arguments), 2, "the following required arguments were not provided");
+    }
+    ends(&server.run(&["revoke", "shop.example", "--all"]), 2, "cannot be used with");
+    // Nothing was ever opened here; with --json the error is an object too.
+    let output = server.run(&["revoke", "nowhere.example", "--json"]);
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (object["error"]["kind"].as_str(), object["error"]["code"].as_i64()),
+        (Some("site-not-found"), Some(203))
+    );
+}
+
+#[test]
 fn a_bad_configuration_is_named_with_its_line() {
     let server = Server::new();
     server.configure(&format!("{}[sesion]\na = b\n", server.settings()), 0o600);

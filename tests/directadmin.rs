@@ -1,5 +1,5 @@
 //! On DirectAdmin a process of the account must show a live session of the panel.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod common;
 
@@ -83,4 +83,47 @@ fn only_a_live_session_of_the_account_itself_opens_anything() {
     assert_eq!(click(&trial, Some(("mine", "k1"))), "503", "a panel that cannot be asked confirms nothing");
     trial.write_config("[directadmin]\nrequire_session = no\n");
     assert_eq!(click(&trial, None), "303");
+}
+
+/// Answers every question about a session with the name in its argument, as DirectAdmin would.
+const FALSE_PANEL: &str = r#"
+import http.server, sys
+class Panel(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        open(sys.argv[2], "a").write(str(self.headers))
+        body = ("username=" + sys.argv[1]).encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+server = http.server.HTTPServer(("127.0.0.1", 0), Panel)
+open(sys.argv[3], "w").write(str(server.server_address[1]))
+server.serve_forever()
+"#;
+
+#[test]
+fn whoever_takes_the_port_of_a_panel_without_tls_is_not_believed_and_sees_no_session() {
+    use std::os::unix::process::CommandExt;
+    if !common::is_root() {
+        eprintln!("skipped: a false panel needs a uid of its own, which only root can give it");
+        return;
+    }
+    let trial = Trial::with(PanelKind::DirectAdmin, Sites::One, "[directadmin]\nrequire_session = yes\n");
+    let place = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(place.path(), Some(30_001), Some(30_001)).unwrap();
+    let (seen, port) = (place.path().join("seen"), place.path().join("port"));
+    let mut stranger = std::process::Command::new("/usr/bin/python3")
+        .args(["-c", FALSE_PANEL, &trial.user.name])
+        .args([&seen, &port])
+        .current_dir("/")
+        .uid(30_001)
+        .gid(30_001)
+        .spawn()
+        .unwrap();
+    common::wait_for("the false panel", || std::fs::read_to_string(&port).is_ok_and(|text| !text.is_empty()));
+    let port = std::fs::read_to_string(&port).unwrap();
+    let conf = trial.dir.path().join("root/usr/local/directadmin/conf/directadmin.conf");
+    std::fs::write(&conf, format!("servername=localhost\nport={port}\nssl=0\n")).unwrap();
+    trial.user.own(&conf);
+    let answer = click(&trial, Some(("mine", "k1")));
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    assert_eq!((answer.as_str(), trial.sessions(), seen.exists()), ("503", 0, false));
 }

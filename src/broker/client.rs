@@ -36,7 +36,10 @@ impl Remote {
         let end = Instant::now() + limits::BROKER_CALL_TIME;
         let stream = self.connect(end)?;
         let reference = reference.map(|reference| reference.to_string());
-        let request = Request { v: VERSION, op: op.to_owned(), reference, args };
+        let args = serde_json::value::to_raw_value(&args).map_err(|error| {
+            Error::new(ErrorKind::Internal, "the request cannot be written").with_source(error)
+        })?;
+        let request = Request { v: VERSION, op: op.to_owned(), reference, args: Some(args) };
         let exchange = || -> io::Result<Answer> {
             stream.set_write_timeout(Some(limits::FRAME_TIME))?;
             protocol::write(&stream, &request)?;
@@ -51,9 +54,10 @@ impl Remote {
     /// # Errors
     /// See [`ErrorKind`].
     pub fn overview(&self, request: &OverviewRequest) -> Result<Overview> {
+        let end = Instant::now() + limits::BROKER_CALL_TIME;
         let mut overview: WireOverview = self.call_typed("overview", None, &OverviewArgs::of(request, 0))?;
         while let Some(next) = overview.next() {
-            let part: WireOverview = self.call_typed("overview", None, &OverviewArgs::of(request, next))?;
+            let part = self.further(&OverviewArgs::of(request, next), end)?;
             if part.next().is_some_and(|further| further <= next)
                 || overview.sites() > limits::SITES_PER_ACCOUNT
             {
@@ -64,6 +68,18 @@ impl Remote {
         Ok(overview.into_overview())
     }
 
+    /// One more part of an overview. An account with very many sites is over its share before the last one, and waits.
+    fn further(&self, args: &OverviewArgs, end: Instant) -> Result<WireOverview> {
+        loop {
+            match self.call_typed("overview", None, args) {
+                Err(error) if error.kind() == ErrorKind::TooMany && Instant::now() < end => {
+                    std::thread::sleep(limits::BUCKET_REFILL);
+                }
+                result => return result,
+            }
+        }
+    }
+
     /// Opens a builder session; see [`crate::gateway::Gateway::open`].
     ///
     /// # Errors
@@ -71,6 +87,14 @@ impl Remote {
     pub fn open(&self, request: &OpenRequest) -> Result<Session> {
         let opened: Opened = self.call_typed("open", Some(request.reference), &OpenArgs::of(request))?;
         Ok(opened.into_session(request.reference))
+    }
+
+    /// As [`Remote::call`], with the result as a type.
+    ///
+    /// # Errors
+    /// As [`Remote::call`].
+    pub fn call_as<T: DeserializeOwned>(&self, op: &str, args: Value) -> Result<T> {
+        self.call_typed(op, None, &args)
     }
 
     fn call_typed<T: DeserializeOwned>(

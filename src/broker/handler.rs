@@ -1,30 +1,36 @@
 //! From a request to an answer: decode, find out who it is, let the use cases decide and act, encode.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
 use crate::ops::policy::{self, Operation};
+use crate::ops::quota::Quota;
 use crate::ops::{self, Context, Principal, admin};
+use crate::store::AuditEntry;
 use crate::sys::clock;
 use crate::types::{Reference, Username, quote};
 
 use super::protocol::{self, Answer, Request};
-use super::quota::Quota;
 use super::wire::{AuditArgs, ClaimArgs, OpenArgs, Opened, OverviewArgs, RevokeArgs, WireOverview};
 
 /// What all requests share.
 pub(super) struct Desk {
     path: PathBuf,
     context: RwLock<Arc<Context>>,
+    /// What panel users ask for, by the account that they name.
     named: Mutex<Quota<Username>>,
+    busy: Mutex<HashMap<Username, usize>>,
     counts: Counts,
     started: u64,
     /// Unix seconds of the last time that old lines of the audit were removed.
@@ -44,12 +50,13 @@ impl Desk {
     /// Reads the configuration and opens the panel.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let context = RwLock::new(Arc::new(Context::new(Config::load(path)?)?));
-        let (named, counts) = (Mutex::new(Quota::new()), Counts::default());
+        let named = Mutex::new(Quota::new(limits::BUCKET_SIZE, limits::BUCKET_REFILL));
         Ok(Self {
             path: path.to_owned(),
             context,
             named,
-            counts,
+            busy: Mutex::default(),
+            counts: Counts::default(),
             started: clock::unix_seconds(),
             swept: AtomicU64::new(0),
         })
@@ -71,23 +78,31 @@ impl Desk {
         self.counts.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Answers a request of the uid that the kernel named. `load`: requests queued and running.
-    pub(super) fn answer(&self, uid: u32, request: Request, load: (usize, usize)) -> Answer {
+    /// Answers a frame of the uid that the kernel named. `load`: requests queued and running.
+    pub(super) fn answer(&self, uid: u32, frame: &[u8], load: (usize, usize)) -> Answer {
+        self.counts.answered.fetch_add(1, Ordering::Relaxed);
+        let Ok(request) = serde_json::from_slice::<Request>(frame) else {
+            self.counts.refused.fetch_add(1, Ordering::Relaxed);
+            return Answer::error(ErrorKind::BadRequest, "the request is not what the protocol says");
+        };
         let reference =
             request.reference.as_deref().and_then(|text| text.parse().ok()).unwrap_or_else(Reference::random);
         let context = self.context();
-        let result =
-            ops::principal_of_uid(uid, &context).map_err(|error| (None, error)).and_then(|principal| {
-                self.operate(&context, &principal, reference, request, load)
-                    .map_err(|error| (Some(principal), error))
-            });
-        self.counts.answered.fetch_add(1, Ordering::Relaxed);
+        let result = match ops::principal_of_uid(uid, &context) {
+            Ok(principal) => self
+                .operate(&context, &principal, reference, request, load)
+                .map_err(|error| told(&principal, reference, &error)),
+            Err(error) => {
+                log::warn!("{reference}: uid {uid} may be anybody: {error:?}");
+                Err(Answer::error(error.kind(), in_the_log(error.kind(), reference)))
+            }
+        };
         self.sweep_audit(&context);
         match result {
             Ok(value) => Answer::ok(value),
-            Err((principal, error)) => {
+            Err(refusal) => {
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);
-                Answer::error(error.kind(), told(principal.as_ref(), reference, &error))
+                refusal
             }
         }
     }
@@ -100,51 +115,60 @@ impl Desk {
         request: Request,
         load: (usize, usize),
     ) -> Result<Value> {
+        let logged = Logged { principal, reference, op: &request.op };
         if request.v != protocol::VERSION {
-            return Err(protocol::upgrade(request.v));
+            return logged.end(Err(protocol::upgrade(request.v)));
         }
-        let Some(operation) = Operation::by_name(&request.op) else {
-            return Err(Error::new(
-                ErrorKind::BadRequest,
-                format!("there is no operation {}", quote(&request.op)),
-            ));
-        };
+        let operation = logged.end(Operation::by_name(&request.op).ok_or_else(|| {
+            Error::new(ErrorKind::BadRequest, format!("there is no operation {}", quote(&request.op)))
+        }))?;
         // Who may not do it at all learns nothing from its arguments.
-        logged(principal, reference, operation, policy::allow(principal, operation, context.panel.kind()))?;
+        logged.end(policy::allow(principal, operation, context.panel.kind()))?;
+        let args = request.args.as_deref();
+        if operation != Operation::OpenSite {
+            return logged.end(self.look_or_manage(context, principal, operation, args, load));
+        }
+        let args: OpenArgs = logged.end(read(args))?;
+        let _share = logged.end(self.share(principal, args.account()))?;
+        let request = logged.end(args.into_request(reference))?;
+        // This one logs itself, for callers in this process too.
+        let session = ops::open(context, principal, &request)?;
+        self.counts.opened.fetch_add(1, Ordering::Relaxed);
+        value(&Opened::of(&session))
+    }
+
+    /// All operations but opening, which logs itself.
+    fn look_or_manage(
+        &self,
+        context: &Context,
+        principal: &Principal,
+        operation: Operation,
+        args: Option<&RawValue>,
+        load: (usize, usize),
+    ) -> Result<Value> {
         match operation {
             Operation::ViewAccount => {
-                let args: OverviewArgs = args(request.args)?;
-                self.within_share(principal, args.account())?;
+                let args: OverviewArgs = read(args)?;
+                let _share = self.share(principal, args.account())?;
                 let from = args.from();
-                let overview = ops::overview(context, principal, &args.into_request()?);
-                value(&WireOverview::of(&logged(principal, reference, operation, overview)?, from))
+                let overview = ops::overview(context, principal, &args.into_request()?)?;
+                value(&WireOverview::of(&overview, from))
             }
-            Operation::OpenSite => {
-                let args: OpenArgs = args(request.args)?;
-                self.within_share(principal, args.account())?;
-                let session = ops::open(context, principal, &args.into_request(reference)?)?;
-                self.counts.opened.fetch_add(1, Ordering::Relaxed);
-                value(&Opened::of(&session))
-            }
-            Operation::ViewStatus => Ok(self.status(load)),
             Operation::ViewAudit => {
-                let args: AuditArgs = args(request.args)?;
-                value(&logged(
-                    principal,
-                    reference,
-                    operation,
-                    admin::audit(context, principal, &args.into_query()),
-                )?)
+                let query = read::<AuditArgs>(args)?.into_query();
+                fitting(admin::audit(context, principal, &query)?)
             }
             Operation::Revoke => {
-                let target = args::<RevokeArgs>(request.args)?.into_target()?;
-                value(&logged(principal, reference, operation, admin::revoke(context, principal, &target))?)
+                let target = read::<RevokeArgs>(args)?.into_target()?;
+                value(&admin::revoke(context, principal, &target)?)
             }
             Operation::ClaimSite => {
-                let site = args::<ClaimArgs>(request.args)?.into_site()?;
-                let row = logged(principal, reference, operation, admin::claim(context, principal, &site))?;
+                let site = read::<ClaimArgs>(args)?.into_site()?;
+                let row = admin::claim(context, principal, &site)?;
                 Ok(json!({ "site": row.domain, "key": row.key.as_str() }))
             }
+            Operation::ViewStatus => Ok(self.status(load)),
+            Operation::OpenSite => Err(Error::new(ErrorKind::Internal, "opening is done elsewhere")),
         }
     }
 
@@ -156,24 +180,36 @@ impl Desk {
         if !due || self.swept.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return;
         }
-        match context.store().and_then(|store| store.forget_audit(context.config.audit_days)) {
+        match context
+            .store()
+            .and_then(|store| store.forget_audit(context.config.audit_days, limits::AUDIT_KEPT))
+        {
             Ok(0) => {}
             Ok(lines) => log::info!(
-                "{lines} lines of the audit were older than {} days and are gone",
+                "{lines} lines of the audit were older than {} days or too many and are gone",
                 context.config.audit_days
             ),
             Err(error) => log::error!("old lines of the audit could not be removed: {error:?}"),
         }
     }
 
-    /// One account that a panel user acts for must not use up the panel user's share of everybody.
-    fn within_share(&self, principal: &Principal, named: Option<&Username>) -> Result<()> {
-        let (Principal::PanelUser { .. }, Some(name)) = (principal, named) else { return Ok(()) };
-        let mut quota = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        if quota.take(name, Instant::now()) {
-            return Ok(());
+    /// One account that a panel user acts for must not use up the panel user's share of everybody: it has what an account's own uid would have. The
+    /// share is given back when the value is dropped.
+    fn share(&self, principal: &Principal, named: Option<&Username>) -> Result<Option<Share<'_>>> {
+        let (Principal::PanelUser { .. }, Some(name)) = (principal, named) else { return Ok(None) };
+        let too_many = |what| {
+            Err(Error::new(ErrorKind::TooMany, format!("too many requests for account {name} {what}")))
+        };
+        if !lock(&self.named).take(name, Instant::now()) {
+            return too_many("at once");
         }
-        Err(Error::new(ErrorKind::TooMany, format!("too many requests for account {name} at once")))
+        let mut busy = lock(&self.busy);
+        let running = busy.entry(name.clone()).or_default();
+        if *running >= limits::RUNNING_PER_ACCOUNT {
+            return too_many("are running");
+        }
+        *running += 1;
+        Ok(Some(Share { busy: &self.busy, name: name.clone() }))
     }
 
     fn status(&self, (queued, running): (usize, usize)) -> Value {
@@ -192,31 +228,79 @@ impl Desk {
     }
 }
 
-/// What the caller reads. Only root is told names of files and of other accounts; the log has it for everybody.
-fn told(principal: Option<&Principal>, reference: Reference, error: &Error) -> String {
-    match principal {
-        Some(Principal::Root) => error.chain(),
-        _ => format!("{}: the system log has the reason under {reference}", error.kind()),
+/// A request that runs for an account that a panel user named.
+struct Share<'a> {
+    busy: &'a Mutex<HashMap<Username, usize>>,
+    name: Username,
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        let mut busy = lock(self.busy);
+        if let Some(running) = busy.get_mut(&self.name) {
+            *running -= 1;
+            if *running == 0 {
+                busy.remove(&self.name);
+            }
+        }
     }
 }
 
-fn logged<T>(
-    principal: &Principal,
+/// The tables are whole after each step, so that a panic elsewhere does not matter to them.
+fn lock<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the caller reads. Only root is told names of files and of other accounts, and which names are other accounts'; the log has it for everybody.
+fn told(principal: &Principal, reference: Reference, error: &Error) -> Answer {
+    match (principal, error.kind()) {
+        (Principal::Root, kind) => Answer::error(kind, error.chain()),
+        (_, ErrorKind::Upgrade) => Answer::error(ErrorKind::Upgrade, error.chain()),
+        (_, ErrorKind::SiteNotYours) => {
+            Answer::error(ErrorKind::SiteNotFound, in_the_log(ErrorKind::SiteNotFound, reference))
+        }
+        (_, kind) => Answer::error(kind, in_the_log(kind, reference)),
+    }
+}
+
+fn in_the_log(kind: ErrorKind, reference: Reference) -> String {
+    format!("{kind}: the system log has the reason under {reference}")
+}
+
+/// Writes refusals to the log.
+struct Logged<'a> {
+    principal: &'a Principal,
     reference: Reference,
-    operation: Operation,
-    result: Result<T>,
-) -> Result<T> {
-    if let Err(error) = &result {
-        log::warn!("{reference}: {principal} could not do \"{}\": {error:?}", operation.name());
-    }
-    result
+    op: &'a str,
 }
 
-fn args<T: DeserializeOwned + Default>(args: Value) -> Result<T> {
-    if args.is_null() {
-        return Ok(T::default());
+impl Logged<'_> {
+    fn end<T>(&self, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result {
+            let (reference, principal) = (self.reference, self.principal);
+            log::warn!("{reference}: {principal} could not do {}: {error:?}", quote(self.op));
+        }
+        result
     }
-    serde_json::from_value(args).map_err(|error| {
+}
+
+/// The newest lines that fit into a frame.
+fn fitting(lines: Vec<AuditEntry>) -> Result<Value> {
+    let (mut fit, mut bytes) = (Vec::new(), 0);
+    for line in lines {
+        let line = value(&line)?;
+        bytes += line.to_string().len() + 1;
+        if bytes > limits::FRAME_BYTES - 1024 {
+            break;
+        }
+        fit.push(line);
+    }
+    Ok(Value::Array(fit))
+}
+
+fn read<T: DeserializeOwned + Default>(args: Option<&RawValue>) -> Result<T> {
+    let Some(args) = args else { return Ok(T::default()) };
+    serde_json::from_str(args.get()).map_err(|error| {
         Error::new(
             ErrorKind::BadRequest,
             format!("the arguments are malformed: {}", quote(&error.to_string())),

@@ -10,7 +10,6 @@ mod handler;
 mod inbox;
 mod pool;
 pub mod protocol;
-mod quota;
 pub mod server;
 mod wire;
 

@@ -18,7 +18,10 @@ pub(super) struct Pool {
 
 struct Shared {
     state: Mutex<State>,
-    changed: Condvar,
+    /// There is work, or there will be none any more.
+    work: Condvar,
+    /// Somebody has finished after the stop.
+    done: Condvar,
 }
 
 #[derive(Default)]
@@ -31,11 +34,11 @@ struct State {
 impl Pool {
     /// Starts `threads` threads behind a queue of `room`.
     pub(super) fn start(threads: usize, room: usize) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
+        let shared = Arc::new(Shared { state: Mutex::default(), work: Condvar::new(), done: Condvar::new() });
         let threads = (0..threads)
             .map(|number| {
                 let shared = Arc::clone(&shared);
-                std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || shared.work())
+                std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || shared.serve())
             })
             .collect::<std::io::Result<Vec<JoinHandle<()>>>>()?;
         Ok(Self { shared, threads, room })
@@ -49,7 +52,7 @@ impl Pool {
         }
         state.queue.push_back(work);
         drop(state);
-        self.shared.changed.notify_one();
+        self.shared.work.notify_one();
         Ok(())
     }
 
@@ -63,13 +66,13 @@ impl Pool {
     pub(super) fn finish(self, time: Duration) -> bool {
         let end = Instant::now() + time;
         let mut state = self.shared.lock();
+        state.stopping = true;
+        self.shared.work.notify_all();
         while !(state.queue.is_empty() && state.running == 0) {
             let Some(left) = end.checked_duration_since(Instant::now()) else { return false };
-            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.shared.done.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.stopping = true;
         drop(state);
-        self.shared.changed.notify_all();
         self.threads.into_iter().all(|thread| thread.join().is_ok())
     }
 }
@@ -80,7 +83,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self) {
+    fn serve(&self) {
         let mut state = self.lock();
         loop {
             if let Some(work) = state.queue.pop_front() {
@@ -91,11 +94,13 @@ impl Shared {
                 }
                 state = self.lock();
                 state.running -= 1;
-                self.changed.notify_all();
+                if state.stopping {
+                    self.done.notify_all();
+                }
             } else if state.stopping {
                 return;
             } else {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
         }
     }

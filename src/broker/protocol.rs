@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
@@ -21,9 +22,10 @@ pub struct Request {
     /// The number that ties page and log together.
     #[serde(default)]
     pub reference: Option<String>,
-    /// What the operation takes.
+    /// What the operation takes, as it came: only the operation's own types read it, so that a name that stands twice is an error and what nobody
+    /// knows takes no memory.
     #[serde(default)]
-    pub args: Value,
+    pub args: Option<Box<RawValue>>,
 }
 
 /// An answer: exactly one of the two is there.

@@ -16,15 +16,15 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::ops::quota::Quota;
 use crate::sys::service::{self, Notifier};
 use crate::sys::signals::{Signal, Signals};
-use crate::sys::{clock, identity};
+use crate::sys::{file, identity};
 
 use super::handler::Desk;
 use super::inbox::{Inbox, Progress};
 use super::pool::Pool;
-use super::protocol::{self, Answer, Request};
-use super::quota::Quota;
+use super::protocol::{self, Answer};
 
 /// How the broker is started.
 pub struct Options {
@@ -69,6 +69,14 @@ fn listen(path: &Path) -> Result<UnixListener> {
         Error::new(ErrorKind::Config, format!("{}: the broker cannot listen there", path.display()))
             .with_source(error)
     };
+    // Whoever could replace the socket after it is bound would have its mode given to a file of theirs, and callers of their own.
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    file::check_place(directory).map_err(|what| {
+        fail(io::Error::other(format!("others can put something else in its place: {what}")))
+    })?;
     if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket()) {
         if UnixStream::connect(path).is_ok() {
             return Err(Error::new(
@@ -106,7 +114,8 @@ struct Server {
 impl Server {
     fn new(listener: UnixListener, signals: Signals, desk: Arc<Desk>, pool: Pool) -> io::Result<Self> {
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let (inboxes, tally, quota) = (Vec::new(), Arc::default(), Quota::new());
+        let (inboxes, tally, quota) =
+            (Vec::new(), Arc::default(), Quota::new(limits::BUCKET_SIZE, limits::BUCKET_REFILL));
         Ok(Self { listener, signals, desk, pool, inboxes, tally, quota, wake })
     }
 
@@ -116,7 +125,12 @@ impl Server {
             while let Some(signal) = self.signals.next() {
                 match signal {
                     Signal::Reload => self.reload(notifier),
-                    Signal::Stop => return self.stop(notifier),
+                    Signal::Stop => {
+                        // Whole frames that are there already are finished too.
+                        let everybody = vec![true; self.inboxes.len()];
+                        self.read(&everybody);
+                        return self.stop(notifier);
+                    }
                 }
             }
             self.read(&ready.inboxes);
@@ -163,24 +177,37 @@ impl Server {
                 Ok((stream, _)) => stream,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => {
-                    // Out of descriptors or memory: those who are connected go first.
-                    log::error!("a connection cannot be accepted: {error}");
-                    std::thread::sleep(Duration::from_millis(20));
+                    // Out of descriptors or memory.
+                    if !self.make_room() {
+                        log::error!("a connection cannot be accepted: {error}");
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
                     return;
                 }
             };
             let Ok(peer) = rustix::net::sockopt::socket_peercred(&stream) else { continue };
             let uid = peer.uid.as_raw();
-            if self.inboxes.len() >= limits::CONNECTIONS
-                || !self.take_place(uid)
-                || stream.set_nonblocking(true).is_err()
-            {
+            if stream.set_nonblocking(true).is_err() || !self.take_place(uid) {
                 self.desk.count_dropped();
                 log::debug!("a connection of uid {uid} was closed: too many");
                 continue;
             }
+            if self.inboxes.len() >= limits::CONNECTIONS {
+                self.make_room();
+            }
             self.inboxes.push(Inbox::new(stream, uid));
         }
+    }
+
+    /// Drops the connection that has waited longest for its frame, if there is one: who means it sends its frame at once, and one person can have many
+    /// uids.
+    fn make_room(&mut self) -> bool {
+        if self.inboxes.is_empty() {
+            return false;
+        }
+        let oldest = self.inboxes.remove(0);
+        self.drop_inbox(&oldest, "too many connections");
+        true
     }
 
     /// Counts a connection of a uid, unless it has as many as it may have.
@@ -205,7 +232,7 @@ impl Server {
                 Progress::Incomplete
             };
             match progress {
-                Progress::Complete(body) => self.dispatch(inbox, &body),
+                Progress::Complete(body) => self.dispatch(inbox, body),
                 Progress::Incomplete if now < inbox.deadline() => waiting.push(inbox),
                 Progress::Incomplete => self.drop_inbox(&inbox, "no whole frame in time"),
                 Progress::Over(why) => self.drop_inbox(&inbox, why),
@@ -220,19 +247,9 @@ impl Server {
         leave(&self.tally, inbox.uid(), false);
     }
 
-    /// Hands a complete request to the pool, or answers it here if it goes no further.
-    fn dispatch(&mut self, inbox: Inbox, body: &[u8]) {
+    /// Hands a complete frame to the pool, which reads it: here it would be read at the cost of all. A uid that is over its share is told so here.
+    fn dispatch(&mut self, inbox: Inbox, body: Vec<u8>) {
         let uid = inbox.uid();
-        let request = match serde_json::from_slice::<Request>(body) {
-            Ok(request) => request,
-            Err(_) => {
-                return self.turn_away(
-                    inbox,
-                    ErrorKind::BadRequest,
-                    "the request is not what the protocol says",
-                );
-            }
-        };
         if !is_trusted(&self.desk, uid) && !self.quota.take(&uid, Instant::now()) {
             return self.turn_away(inbox, ErrorKind::TooMany, "too many requests at once");
         }
@@ -243,10 +260,13 @@ impl Server {
         let (desk, tally, wake, load) =
             (Arc::clone(&self.desk), Arc::clone(&self.tally), Arc::clone(&self.wake), self.pool.load());
         let place = Place { tally, wake, uid };
-        let theirs = Arc::clone(&stream);
+        let (theirs, came) = (Arc::clone(&stream), Instant::now());
         let work = Box::new(move || {
-            let answer = desk.answer(uid, request, load);
-            send(&theirs, &answer);
+            if has_left(&theirs) || came.elapsed() > limits::BROKER_CALL_TIME {
+                desk.count_dropped();
+            } else {
+                send(&theirs, &desk.answer(uid, &body, load));
+            }
             drop(place);
         });
         if self.pool.submit(work).is_err() {
@@ -289,9 +309,8 @@ impl Server {
         let time = self.desk.context().config.builder.timeout + limits::COMMAND_TIME + limits::ANSWER_TIME;
         drop(self.listener);
         drop(self.inboxes);
-        let started = clock::unix_seconds();
         if self.pool.finish(time) {
-            log::info!("the broker has ended after {} s", clock::unix_seconds().saturating_sub(started));
+            log::info!("the broker has ended");
             Ok(())
         } else {
             Err(Error::new(ErrorKind::Unavailable, "requests were still running when the broker had to end"))
@@ -343,11 +362,25 @@ fn connections_of(desk: &Desk, uid: u32) -> usize {
     if is_trusted(desk, uid) { limits::CONNECTIONS_PER_PANEL_USER } else { limits::CONNECTIONS_PER_ACCOUNT }
 }
 
+/// Whether nobody is at the other end any more. Who only sends no more still waits for the answer.
+fn has_left(stream: &UnixStream) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+}
+
 fn send(stream: &UnixStream, answer: &Answer) {
+    let write = |answer| match protocol::write(stream, answer) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            log::error!("an answer was larger than a frame");
+            protocol::write(stream, &Answer::error(ErrorKind::Internal, "the answer is larger than a frame"))
+        }
+        written => written,
+    };
     let sent = stream
         .set_nonblocking(false)
         .and_then(|()| stream.set_write_timeout(Some(limits::ANSWER_TIME)))
-        .and_then(|()| protocol::write(stream, answer));
+        .and_then(|()| write(answer));
     if let Err(error) = sent {
         log::debug!("an answer was not taken: {error}");
     }

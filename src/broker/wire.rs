@@ -233,12 +233,9 @@ struct WireSite {
 }
 
 impl WireSite {
-    /// About as many bytes as it takes on the wire, rather more.
+    /// How many bytes it takes on the wire. What cannot be written will be an error as a whole.
     fn size(&self) -> usize {
-        let path = self.document_root.as_ref().map_or(0, |path| path.as_os_str().len() * 2);
-        let names =
-            self.domain.as_str().len() + self.alias_of.as_ref().map_or(0, |domain| domain.as_str().len());
-        256 + path + names + self.token.as_ref().map_or(0, String::len)
+        serde_json::to_string(self).map_or(0, |text| text.len() + 1)
     }
 }
 
@@ -258,7 +255,8 @@ impl WireOverview {
         let (mut sites, mut next, mut bytes) = (Vec::new(), None, 0);
         for (number, site) in all.enumerate().skip(from) {
             bytes += site.size();
-            if bytes > limits::FRAME_BYTES / 2 && !sites.is_empty() {
+            // The rest is for what the account has besides.
+            if bytes > limits::FRAME_BYTES / 4 * 3 && !sites.is_empty() {
                 next = Some(number);
                 break;
             }

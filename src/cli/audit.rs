@@ -1,10 +1,12 @@
 //! `panelgate audit`: who opened what.
 
 use clap::Args;
+use serde_json::json;
 
 use super::output::{Cell, Output};
 use crate::error::Result;
-use crate::gateway::{self, Reach};
+use crate::gateway::{self, Reach, Remote};
+use crate::limits;
 use crate::ops::admin;
 use crate::store::{AuditEntry, AuditQuery};
 use crate::types::{Domain, Username};
@@ -31,22 +33,29 @@ pub(super) struct Arguments {
     site: Option<Domain>,
 
     /// At most so many lines
-    #[arg(long, default_value_t = 20, value_name = "NUMBER")]
-    limit: usize,
+    #[arg(long, default_value_t = 20, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=limits::AUDIT_LINES as i64))]
+    limit: u16,
 
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
+    if let Some(socket) = reach.socket {
+        let args = json!({ "account": arguments.account, "site": arguments.site, "limit": arguments.limit });
+        return show(&Remote::new(socket).call_as::<Vec<AuditEntry>>("audit", args)?, arguments, output);
+    }
     let direct = gateway::direct(reach)?;
     let query = AuditQuery {
         account: arguments.account.as_ref().map(ToString::to_string),
         site: arguments.site.as_ref().map(ToString::to_string),
-        limit: arguments.limit,
+        limit: usize::from(arguments.limit),
     };
-    let entries = admin::audit(direct.context(), direct.principal(), &query)?;
+    show(&admin::audit(direct.context(), direct.principal(), &query)?, arguments, output)
+}
+
+fn show(entries: &[AuditEntry], arguments: &Arguments, output: &mut Output) -> Result<u8> {
     if arguments.json {
         output.json(&entries);
         return Ok(0);

@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Parser, Subcommand};
 use log::LevelFilter;
+use serde_json::json;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Reach;
@@ -52,6 +53,8 @@ Exit codes:
   60     the store cannot be read or written
   70     a fault of Panelgate or of the system below it
   The line on standard error ends with the name of the error: [site-not-found].
+  With --json the error is printed as an object too:
+  {\"error\": {\"kind\", \"code\", \"message\"}}
 
 Files:
   /etc/panelgate/panelgate.ini   settings and the builder's password: root only, mode 0600
@@ -127,7 +130,32 @@ fn run(arguments: impl Iterator<Item = OsString>, output: &mut Output) -> u8 {
     logging::start(logging::Target::Stderr, level(arguments.verbose));
     match execute(&arguments, output) {
         Ok(code) => code,
-        Err(error) => output.error(&error),
+        Err(error) => {
+            if arguments.command.wants_json() {
+                output.json(&json!({
+                    "error": { "kind": error.kind().name(), "code": error.kind().code(), "message": error.chain() }
+                }));
+            }
+            output.error(&error)
+        }
+    }
+}
+
+impl Command {
+    /// Whether a program reads the output: it gets errors as an object too.
+    fn wants_json(&self) -> bool {
+        match self {
+            Self::Open(command) => command.json,
+            Self::Sites(command) => command.json,
+            Self::Doctor(command) => command.json,
+            Self::Status(command) => command.json,
+            Self::Audit(command) => command.json,
+            Self::Revoke(command) => command.json,
+            Self::Site(command) => command.wants_json(),
+            Self::Broker => false,
+            #[cfg(feature = "sandbox")]
+            Self::Demo(_) => false,
+        }
     }
 }
 

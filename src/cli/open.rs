@@ -44,7 +44,7 @@ pub(super) struct Arguments {
 
     /// Print a JSON object instead of the address alone
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Serialize)]

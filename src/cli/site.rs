@@ -1,11 +1,12 @@
 //! `panelgate site`: what is done to one site.
 
 use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::output::{Cell, Output};
 use crate::error::Result;
-use crate::gateway::{self, Reach};
+use crate::gateway::{self, Reach, Remote};
 use crate::ops::admin;
 use crate::types::Domain;
 
@@ -14,6 +15,13 @@ use crate::types::Domain;
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,
+}
+
+impl Arguments {
+    pub(super) fn wants_json(&self) -> bool {
+        let Command::Claim(claim) = &self.command;
+        claim.json
+    }
 }
 
 #[derive(Subcommand)]
@@ -37,14 +45,26 @@ struct Claim {
     json: bool,
 }
 
+#[derive(Serialize, Deserialize)]
+struct Claimed {
+    site: Domain,
+    key: String,
+}
+
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
     let Command::Claim(claim) = &arguments.command;
-    let direct = gateway::direct(reach)?;
-    let row = admin::claim(direct.context(), direct.principal(), &claim.site)?;
+    let claimed: Claimed = match reach.socket {
+        Some(socket) => Remote::new(socket).call_as("claim", json!({ "site": claim.site }))?,
+        None => {
+            let direct = gateway::direct(reach)?;
+            let row = admin::claim(direct.context(), direct.principal(), &claim.site)?;
+            Claimed { site: row.domain, key: row.key.to_string() }
+        }
+    };
     if claim.json {
-        output.json(&json!({ "site": row.domain, "key": row.key.as_str() }));
+        output.json(&claimed);
     } else {
-        output.line(&[Cell::new(format!("{} is {} at the builder.", row.domain, row.key))]);
+        output.line(&[Cell::new(format!("{} is {} at the builder.", claimed.site, claimed.key))]);
     }
     Ok(0)
 }

@@ -30,7 +30,7 @@ JSON: one object per account, one a line:
   {\"account\", \"error\": {\"kind\", \"message\"}}
   and the exit code is that of the first such error.")]
 pub(super) struct Arguments {
-    /// The account; who runs a private trial may leave it out and sees their own
+    /// The account; an account's own user may leave it out and sees their own
     #[arg(value_parser = |text: &str| Username::new(text), conflicts_with_all = ["site", "all"])]
     account: Option<Username>,
 
@@ -44,7 +44,7 @@ pub(super) struct Arguments {
 
     /// Print JSON instead of a table
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {

@@ -20,7 +20,7 @@ use crate::gateway::{Reach, Remote};
 pub(super) struct Arguments {
     /// Print a JSON object
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {

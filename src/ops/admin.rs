@@ -29,12 +29,12 @@ pub enum Target {
 /// [`ErrorKind::Forbidden`]; [`ErrorKind::SiteNotFound`] if no site was ever opened that fits; [`ErrorKind::Store`].
 pub fn revoke(context: &Context, principal: &Principal, target: &Target) -> Result<Vec<Domain>> {
     policy::allow(principal, Operation::Revoke, context.panel.kind())?;
-    let floor = generation(clock::unix_seconds()) + 1;
+    let current = generation(clock::unix_seconds());
     let store = context.store()?;
     let sites = match target {
-        Target::Site(site) => store.revoke(None, Some(site), floor)?,
-        Target::Account(account) => store.revoke(Some(account), None, floor)?,
-        Target::All => store.revoke(None, None, floor)?,
+        Target::Site(site) => store.revoke(None, Some(site), current)?,
+        Target::Account(account) => store.revoke(Some(account), None, current)?,
+        Target::All => store.revoke(None, None, current)?,
     };
     if sites.is_empty() && !matches!(target, Target::All) {
         return Err(Error::new(

@@ -9,13 +9,16 @@ mod overview;
 pub mod policy;
 mod principal;
 mod publication;
+pub(crate) mod quota;
 pub mod token;
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use crate::builder::Client;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
 use crate::panel::{self, Account, Panel, PanelSession};
 use crate::store::{InstallKey, Store};
 use crate::types::{Domain, Username};
@@ -26,6 +29,7 @@ pub(crate) use overview::overview;
 pub use overview::{Overview, OverviewRequest, SiteEntry};
 pub use policy::{Operation, Principal};
 pub use principal::{SystemUids, principal_of_uid};
+use quota::Quota;
 
 /// What the use cases work with.
 pub struct Context {
@@ -38,6 +42,8 @@ pub struct Context {
     uids: SystemUids,
     key: OnceLock<InstallKey>,
     store: OnceLock<Store>,
+    /// Refusals of each account that the audit still takes.
+    refusals: Mutex<Quota<Option<Username>>>,
 }
 
 impl Context {
@@ -49,7 +55,8 @@ impl Context {
         let panel = panel::open(&config.panel)?;
         let builder = Client::new(&config.builder);
         let uids = SystemUids::resolve(&config, panel.as_ref())?;
-        Ok(Self { config, panel, builder, uids, key: OnceLock::new(), store: OnceLock::new() })
+        let refusals = Mutex::new(Quota::new(limits::AUDIT_REFUSALS, limits::AUDIT_REFUSAL_REFILL));
+        Ok(Self { config, panel, builder, uids, key: OnceLock::new(), store: OnceLock::new(), refusals })
     }
 
     /// The uids of system users that the configuration names.
@@ -79,6 +86,12 @@ impl Context {
         }
         let store = Store::open(&self.config.state_dir)?;
         Ok(self.store.get_or_init(|| store))
+    }
+
+    /// Whether the audit takes one more refusal of an account: those who are refused without end must not fill the disk.
+    fn takes_refusal(&self, account: Option<&Username>) -> bool {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.take(&account.cloned(), Instant::now())
     }
 
     /// Where the panel can be asked, a process of an account must act for a live session of that account: the uid is also its website's.

@@ -89,15 +89,23 @@ pub(crate) fn open(context: &Context, principal: &Principal, request: &OpenReque
     result
 }
 
-/// Writes the audit. The log has the same line, so a store that cannot be written to stops nobody.
+/// Writes the audit. The log has the same line, so a store that cannot be written to stops nobody. A private trial, which does not run as root, has none:
+/// its only user would be watching themselves.
 fn record(context: &Context, principal: &Principal, request: &OpenRequest, result: &Result<Session>) {
-    // The store of a private trial belongs to the very user whom the audit is about, and only root reads an audit.
     if identity::uids().effective != 0 {
         return;
     }
     let opened = result.as_ref().ok();
-    let account =
-        opened.map(|session| &session.account).or(request.account.as_ref()).or(principal.own_account());
+    // What a process of an account asks for stands under that account, whichever it named: nobody writes into the audit of others.
+    let named = opened.map(|session| &session.account).or(request.account.as_ref());
+    let account = principal.own_account().or(named);
+    if result.is_err() && !context.takes_refusal(account) {
+        log::warn!(
+            "{}: the audit lacks this refusal: there have been too many of this account",
+            request.reference
+        );
+        return;
+    }
     let entry = AuditEntry {
         at: 0,
         reference: request.reference.to_string(),
@@ -138,8 +146,8 @@ fn choose<'a>(context: &Context, account: &'a Account, wanted: Option<&Domain>) 
     if let Some(domain) = wanted {
         return account.site(domain).ok_or_else(|| not_there(context, account, domain));
     }
-    let mut openable =
-        account.sites.iter().filter(|site| policy::allow_site(Operation::OpenSite, site).is_ok());
+    let is_openable = |site: &&Site| policy::allow_site(Operation::OpenSite, site).is_ok();
+    let mut openable = account.sites.iter().filter(is_openable);
     match (openable.next(), openable.next()) {
         (Some(site), None) => Ok(site),
         (None, _) => {
@@ -147,7 +155,8 @@ fn choose<'a>(context: &Context, account: &'a Account, wanted: Option<&Domain>) 
             Err(Error::new(ErrorKind::SiteNotFound, text))
         }
         (Some(_), Some(_)) => {
-            let names: Vec<&str> = account.sites.iter().take(10).map(|site| site.domain.as_str()).collect();
+            let names: Vec<&str> =
+                account.sites.iter().filter(is_openable).take(10).map(|site| site.domain.as_str()).collect();
             let text = format!(
                 "account {} has several sites, name one of them: {}",
                 account.name(),

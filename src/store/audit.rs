@@ -93,14 +93,16 @@ impl Store {
         })
     }
 
-    /// Removes lines that are older than `days`; gives how many.
+    /// Removes lines that are older than `days`, and all but the newest `most`; gives how many.
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Store`].
-    pub fn forget_audit(&self, days: u64) -> Result<usize> {
+    pub fn forget_audit(&self, days: u64, most: u64) -> Result<usize> {
         let before = clock::unix_seconds().saturating_sub(days.saturating_mul(24 * 60 * 60));
+        // Numbers of lines grow by one, and lines go only here.
+        let sql = "DELETE FROM audit WHERE at < ?1 OR id <= (SELECT max(id) FROM audit) - ?2";
         self.with("old lines of the audit cannot be removed", |connection| {
-            connection.execute("DELETE FROM audit WHERE at < ?1", [to_sql(before)])
+            connection.execute(sql, [to_sql(before), to_sql(most)])
         })
     }
 }
@@ -135,12 +137,14 @@ mod tests {
         );
         let of_alice = AuditQuery { account: Some("alice".into()), limit: 1, ..Default::default() };
         assert_eq!(sites(of_alice), ["c.example"]);
-        assert_eq!(store.forget_audit(180).unwrap(), 0);
+        assert_eq!(store.forget_audit(180, 3).unwrap(), 0);
         store
             .with("test", |connection| {
                 connection.execute("UPDATE audit SET at = 1 WHERE site = 'b.example'", [])
             })
             .unwrap();
-        assert_eq!(store.forget_audit(180).unwrap(), 1);
+        assert_eq!(store.forget_audit(180, 3).unwrap(), 1);
+        assert_eq!(store.forget_audit(180, 1).unwrap(), 1);
+        assert_eq!(sites(AuditQuery { limit: 10, ..Default::default() }), ["c.example"]);
     }
 }

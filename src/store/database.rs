@@ -1,5 +1,6 @@
 //! Opening the database, its schema and its migrations.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,10 +32,11 @@ impl Store {
     pub fn open(dir: &Path) -> Result<Self> {
         let path = dir.join(NAME);
         let fail = |error| failed(&path, "it cannot be opened", error);
-        super::install_key::check_directory(dir)?;
         super::install_key::make_dir(dir).map_err(|error| {
             Error::new(ErrorKind::Store, format!("{}: it cannot be made", dir.display())).with_source(error)
         })?;
+        super::install_key::check_directory(dir)?;
+        keep_private(&path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NOFOLLOW
@@ -95,6 +97,12 @@ impl Store {
             );
             return Err(Error::new(ErrorKind::Store, text));
         }
+        // On a read-only file system even an immediate transaction is only a reading one.
+        if self.with("it cannot be examined", |connection| connection.is_readonly("main"))? {
+            let text =
+                format!("{}: the database is read-only: make its file system writable", self.path.display());
+            return Err(Error::new(ErrorKind::Store, text));
+        }
         self.with("it cannot be written to", |connection| {
             connection.transaction_with_behavior(TransactionBehavior::Immediate)?.rollback()
         })
@@ -103,6 +111,24 @@ impl Store {
     /// A panic while the lock was held leaves a transaction that SQLite has rolled back.
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes the database with mode 0600, or gives it that mode, whatever umask and directory say; SQLite gives its other files the same. What cannot be done
+/// here, on a full or read-only file system, opening will say.
+///
+/// The file is not opened for it: closing it would end the locks that another connection of this process holds.
+fn keep_private(path: &Path) {
+    let mode = rustix::fs::Mode::from(0o600);
+    let _ = rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::RegularFile, mode, 0);
+    for ending in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(ending);
+        let open = std::fs::symlink_metadata(&file)
+            .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0);
+        if open {
+            let _ = std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600));
+        }
     }
 }
 
@@ -134,7 +160,7 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<()> {
     }
 }
 
-/// A database on a read-only file system can still be read.
+/// A database on a read-only file system can still be read, as long as SQLite's file beside it (`-shm`) is there.
 fn tolerate_read_only(error: rusqlite::Error) -> rusqlite::Result<()> {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::ReadOnly) => Ok(()),
@@ -152,12 +178,21 @@ mod tests {
 
     #[test]
     fn made_once_and_private() {
-        use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         Store::open(&state).unwrap().check().unwrap();
         Store::open(&state).unwrap().check().unwrap();
         assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_written_to_is_not_called_writable() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Store::open(dir.path()).unwrap());
+        let path = dir.path().join(NAME);
+        let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let error = Store { path, connection: Mutex::new(connection) }.check().unwrap_err();
+        assert!(error.to_string().contains("read-only"), "{error:?}");
     }
 
     #[test]

@@ -2,6 +2,9 @@
 //!
 //! The database holds no secret. Nothing that can do without it is stopped when it is corrupt, full or read-only: it is opened where it is needed, and
 //! what fails says so.
+//!
+//! Who owns which key, and what is revoked, is on the disk before anybody is told (`synchronous = full`). Lines of the audit do not wait for the disk:
+//! the last of them may be missing after a power cut, and the system log has them.
 
 mod audit;
 mod database;

@@ -50,27 +50,30 @@ const COLUMNS: &str = "key, domain, panel, account, uid, mark, token, floor, ope
 impl Store {
     /// The row of a site that belongs to an account; made if there is none.
     ///
-    /// If the domain's current row belongs to somebody else, that row is closed for good (its credentials end, and a job to back up and delete the
-    /// project is queued), and the new owner gets a fresh numeric key. All of it happens or nothing.
+    /// If `former` is given, it is the domain's current row, of which the caller has made sure that its owner does not have the site any more: it is
+    /// closed for good (its credentials end, and a job to back up and delete the project is queued), and the new owner gets a fresh numeric key. All of it
+    /// happens or nothing; no other row of somebody else is ever closed.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`].
+    /// [`ErrorKind::SiteConflict`] if the domain has a row of somebody else that is not `former`; [`ErrorKind::Store`].
     pub fn bind(
         &self,
         domain: &Domain,
         owner: &AccountId,
-        binding: impl FnOnce() -> Binding,
+        former: Option<&SiteRow>,
+        binding: Binding,
     ) -> Result<SiteRow> {
-        if let Some(row) = self.current(domain)?.filter(|row| row.owner == *owner) {
-            return Ok(row);
-        }
-        let binding = binding();
         let now = clock::unix_seconds();
-        self.with("the site cannot be bound to its account", |connection| {
+        let bound = self.with("the site cannot be bound to its account", |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             // Somebody else may have been faster.
             let row = match current(&transaction, domain)? {
                 Some(row) if row.owner == *owner => row,
+                Some(row)
+                    if former.is_none_or(|former| former.key != row.key || former.owner != row.owner) =>
+                {
+                    return Ok(None);
+                }
                 old => {
                     if let Some(old) = old {
                         close(&transaction, &old, now)?;
@@ -79,8 +82,23 @@ impl Store {
                 }
             };
             transaction.commit()?;
-            Ok(row)
+            Ok(Some(row))
+        })?;
+        bound.ok_or_else(|| {
+            let text = format!("{domain} has gone to another account at this moment: try again");
+            Error::new(ErrorKind::SiteConflict, text)
         })
+    }
+
+    /// Gives a row the new name of its owner, who is the same account as before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn rename_owner(&self, row: &SiteRow, owner: &AccountId) -> Result<SiteRow> {
+        let sql = "UPDATE sites SET account = ?2 WHERE key = ?1 AND account = ?3 AND closed IS NULL";
+        let names = params![row.key.as_str(), owner.name().as_str(), row.owner.name().as_str()];
+        self.with("the account's new name cannot be written", |connection| connection.execute(sql, names))?;
+        Ok(SiteRow { owner: owner.clone(), ..row.clone() })
     }
 
     /// The current row of a domain.
@@ -102,7 +120,8 @@ impl Store {
         })
     }
 
-    /// Raises the floor of the current sites of an account, one site, or all, to `floor`; gives the domains.
+    /// Raises the floor of the current sites of an account, one site, or all, above every generation that was handed out at generation `current` or
+    /// before; gives the domains. After an earlier revocation that is one generation ahead of time, and after each further one another.
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
@@ -110,14 +129,15 @@ impl Store {
         &self,
         account: Option<&Username>,
         site: Option<&Domain>,
-        floor: u64,
+        current: u64,
     ) -> Result<Vec<Domain>> {
         let (account, site) = (account.map(Username::as_str), site.map(Domain::as_str));
-        let sql = "UPDATE sites SET floor = max(floor, ?3) WHERE closed IS NULL AND (?1 IS NULL OR account = ?1) \
+        let sql = "UPDATE sites SET floor = max(floor, ?3) + 1 WHERE closed IS NULL AND (?1 IS NULL OR account = ?1) \
                    AND (?2 IS NULL OR domain = ?2) RETURNING domain";
         self.with("credentials cannot be revoked", |connection| {
             let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map(params![account, site, to_sql(floor)], |row| domain_of(row, 0))?;
+            let rows =
+                statement.query_map(params![account, site, to_sql(current)], |row| domain_of(row, 0))?;
             rows.collect()
         })
     }
@@ -274,6 +294,12 @@ mod tests {
         AccountId::new("cpanel", Username::new(name).unwrap(), 1004, mark)
     }
 
+    /// As the use case does it, which has made sure that the former owner does not have the site any more.
+    fn bind(store: &Store, domain: &Domain, owner: &AccountId, binding: Binding) -> SiteRow {
+        let former = store.current(domain).unwrap().filter(|row| row.owner != *owner);
+        store.bind(domain, owner, former.as_ref(), binding).unwrap()
+    }
+
     fn open_jobs(store: &Store) -> Vec<String> {
         store
             .with("test", |connection| {
@@ -290,11 +316,11 @@ mod tests {
         let (_dir, store) = store();
         let shop = Domain::new("www.shop.example").unwrap();
         let (alice, bob) = (account("alice", "1"), account("bob", "2"));
-        let first = store.bind(&shop, &alice, || Binding::Plain).unwrap();
+        let first = bind(&store, &shop, &alice, Binding::Plain);
         assert_eq!(first.key.as_str(), "shop.example");
-        assert_eq!(store.bind(&shop, &alice, || unreachable!()).unwrap(), first);
+        assert_eq!(bind(&store, &shop, &alice, Binding::Numeric), first);
 
-        let second = store.bind(&shop, &bob, || Binding::Plain).unwrap();
+        let second = bind(&store, &shop, &bob, Binding::Plain);
         assert!(second.key.as_str().parse::<u64>().is_ok(), "{}", second.key);
         assert_ne!(second.token, first.token);
         let closed = store.by_token(&first.token).unwrap().unwrap();
@@ -302,7 +328,7 @@ mod tests {
         assert_eq!(open_jobs(&store), ["shop.example"]);
 
         // Back again: neither the plain key nor the number of before.
-        let third = store.bind(&shop, &alice, || Binding::Plain).unwrap();
+        let third = bind(&store, &shop, &alice, Binding::Plain);
         assert!(![first.key.as_str(), second.key.as_str()].contains(&third.key.as_str()));
         assert_eq!(open_jobs(&store), ["shop.example".to_owned(), second.key.to_string()]);
     }
@@ -311,10 +337,39 @@ mod tests {
     fn an_account_made_again_under_the_same_name_inherits_nothing() {
         let (_dir, store) = store();
         let shop = Domain::new("shop.example").unwrap();
-        let old = store.bind(&shop, &account("alice", "1719921330"), || Binding::Plain).unwrap();
-        let new = store.bind(&shop, &account("alice", "1800000000"), || Binding::Plain).unwrap();
+        let old = bind(&store, &shop, &account("alice", "1719921330"), Binding::Plain);
+        let new = bind(&store, &shop, &account("alice", "1800000000"), Binding::Plain);
         assert_ne!(old.key, new.key);
         assert_ne!(old.token, new.token);
+    }
+
+    #[test]
+    fn only_the_row_that_was_looked_at_is_closed() {
+        let (_dir, store) = store();
+        let shop = Domain::new("shop.example").unwrap();
+        let (alice, bob, carol) = (account("alice", "1"), account("bob", "2"), account("carol", "3"));
+        let first = bind(&store, &shop, &alice, Binding::Plain);
+        let second = bind(&store, &shop, &bob, Binding::Plain);
+        // Requests that have looked before that.
+        for (owner, former) in [(&alice, None), (&carol, None), (&carol, Some(&first))] {
+            let error = store.bind(&shop, owner, former, Binding::Plain).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::SiteConflict, "{owner}");
+        }
+        assert_eq!(store.current(&shop).unwrap().unwrap(), second);
+        assert_eq!(open_jobs(&store), ["shop.example"]);
+    }
+
+    #[test]
+    fn an_account_with_a_new_name_keeps_its_row() {
+        let (_dir, store) = store();
+        let shop = Domain::new("shop.example").unwrap();
+        let row = bind(&store, &shop, &account("alice", "1"), Binding::Plain);
+        let renamed = store.rename_owner(&row, &account("alicia", "1")).unwrap();
+        assert_eq!(store.current(&shop).unwrap().unwrap(), renamed);
+        assert_eq!(
+            (renamed.owner.name().as_str(), &renamed.key, &renamed.token),
+            ("alicia", &row.key, &row.token)
+        );
     }
 
     #[test]
@@ -322,13 +377,18 @@ mod tests {
         let (_dir, store) = store();
         let (a, b) = (Domain::new("a.example").unwrap(), Domain::new("b.example").unwrap());
         let (alice, bob) = (account("alice", "1"), account("bob", "2"));
-        store.bind(&a, &alice, || Binding::Plain).unwrap();
-        store.bind(&b, &bob, || Binding::Plain).unwrap();
+        bind(&store, &a, &alice, Binding::Plain);
+        bind(&store, &b, &bob, Binding::Plain);
         assert_eq!(store.revoke(Some(alice.name()), None, 7).unwrap(), std::slice::from_ref(&a));
         assert_eq!(store.revoke(None, Some(&a), 5).unwrap(), std::slice::from_ref(&a));
-        assert_eq!(store.current(&a).unwrap().unwrap().floor, 7);
+        assert_eq!(
+            store.current(&a).unwrap().unwrap().floor,
+            9,
+            "above 7, then above what was handed out after that"
+        );
         assert_eq!(store.current(&b).unwrap().unwrap().floor, 0);
         assert_eq!(store.revoke(None, None, 9).unwrap().len(), 2);
+        assert_eq!(store.current(&b).unwrap().unwrap().floor, 10);
         assert_eq!(store.revoke(None, Some(&Domain::new("c.example").unwrap()), 9).unwrap(), []);
     }
 
@@ -337,11 +397,11 @@ mod tests {
         let (_dir, store) = store();
         let shop = Domain::new("shop.example").unwrap();
         assert_eq!(store.claim(&shop).unwrap_err().kind(), ErrorKind::SiteNotFound);
-        let row = store.bind(&shop, &account("alice", "1"), || Binding::Numeric).unwrap();
+        let row = bind(&store, &shop, &account("alice", "1"), Binding::Numeric);
         let claimed = store.claim(&shop).unwrap();
         assert_eq!((claimed.key.as_str(), &claimed.token), ("shop.example", &row.token));
         assert_eq!(store.claim(&shop).unwrap(), claimed);
-        store.bind(&shop, &account("bob", "2"), || Binding::Plain).unwrap();
+        bind(&store, &shop, &account("bob", "2"), Binding::Plain);
         assert_eq!(store.claim(&shop).unwrap_err().kind(), ErrorKind::SiteConflict);
     }
 
@@ -352,7 +412,7 @@ mod tests {
         let tokens: Vec<String> = std::thread::scope(|scope| {
             let bind = || {
                 let store = Store::open(dir.path()).unwrap();
-                store.bind(&shop, &account("alice", "1"), || Binding::Plain).unwrap().token
+                store.bind(&shop, &account("alice", "1"), None, Binding::Plain).unwrap().token
             };
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(bind)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()

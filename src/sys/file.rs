@@ -95,6 +95,24 @@ pub fn open(path: &Path, limit: u64, owners: &[u32]) -> Result<(File, Metadata),
     Ok((file, metadata))
 }
 
+/// Makes sure that only root and this process's user decide what is found below a directory: it and every directory above it belong to one of them, and
+/// others can write to none of them, unless its sticky bit keeps them from replacing what is not theirs.
+///
+/// # Errors
+/// Which directory it is and why.
+pub fn check_place(directory: &Path) -> Result<(), String> {
+    let real = directory.canonicalize().map_err(|error| format!("{}: {error}", directory.display()))?;
+    for place in real.ancestors() {
+        let metadata = std::fs::metadata(place).map_err(|error| format!("{}: {error}", place.display()))?;
+        let (uid, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+        let replaceable = mode & 0o022 != 0 && mode & 0o1000 == 0;
+        if ![0, super::identity::uids().effective].contains(&uid) || replaceable {
+            return Err(format!("{} has uid {uid}, mode {mode:04o}", place.display()));
+        }
+    }
+    Ok(())
+}
+
 fn open_any(path: &Path) -> Result<File, ReadError> {
     // O_NONBLOCK: opening a FIFO or a device must not wait for a partner.
     OpenOptions::new()
@@ -137,6 +155,21 @@ mod tests {
         let fifo = dir.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         assert!(matches!(read(&fifo, 5, &[me()]), Err(ReadError::NotRegular)));
+    }
+
+    #[test]
+    fn a_place_is_as_safe_as_every_directory_above_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (above, below) = (dir.path().join("above"), dir.path().join("above/below"));
+        std::fs::create_dir_all(&below).unwrap();
+        for (mode, safe) in [(0o755, true), (0o777, false), (0o1777, true), (0o775, false), (0o700, true)] {
+            std::fs::set_permissions(&above, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(check_place(&below).is_ok(), safe, "{mode:o}");
+        }
+        symlink(&below, dir.path().join("link")).unwrap();
+        assert!(check_place(&dir.path().join("link")).is_ok());
+        assert!(check_place(&dir.path().join("none")).is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod environment;
 pub mod file;
 pub mod identity;
+pub mod listeners;
 pub mod logging;
 pub mod process;
 pub mod random;

@@ -21,7 +21,7 @@ static size_t keep(char *data, size_t size, size_t count, void *to) {
     return bytes;
 }
 
-static char url[512], login[256], ca_file[512], body[4096];
+static char url[512], login[256], ca_file[512], proxy[256], body[4096];
 
 static void setting(char *line) {
     char *value = strchr(line, '=');
@@ -31,6 +31,7 @@ static void setting(char *line) {
     if (!strcmp(line, "url")) snprintf(url, sizeof url, "%s", value);
     if (!strcmp(line, "login")) snprintf(login, sizeof login, "%s", value);
     if (!strcmp(line, "ca_file")) snprintf(ca_file, sizeof ca_file, "%s", value);
+    if (!strcmp(line, "proxy")) snprintf(proxy, sizeof proxy, "%s", value);
     if (!strcmp(line, "body")) snprintf(body, sizeof body, "%s", value);
 }
 
@@ -51,6 +52,7 @@ int main(int argc, char **argv) {
     curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    curl_easy_setopt(curl, CURLOPT_PROXY, proxy);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, 30L);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &reply);

@@ -12,6 +12,7 @@ curl_setopt_array($curl, [
     CURLOPT_CAINFO => $settings['ca_file'],
     CURLOPT_HTTPHEADER => ['Content-Type: application/json'],
     CURLOPT_POSTFIELDS => $settings['body'],
+    CURLOPT_PROXY => $settings['proxy'] ?? '',
     CURLOPT_TIMEOUT => 30,
     CURLOPT_RETURNTRANSFER => true,
 ]);

@@ -1,9 +1,14 @@
 //! What the benchmarks run on: account trees of several sizes, the embedded builder, and for each tree a private trial of the page.
 //!
-//! `bench-world DIR USER NAME=ACCOUNTS ...` makes it below DIR, measures the account look-up in its own process, prints one line of JSON that
-//! `tests/bench/run` reads, and ends with its standard input.
+//! `bench-world DIR USER NAME=ACCOUNTS ...` makes it below DIR, measures the account look-up in its own process, and prints one line of JSON that
+//! `tests/bench/run` reads. For root it makes servers for a broker too. Each line that it then reads is answered with the builder's own time for an
+//! answer, in microseconds; it ends with its standard input.
 
-use std::io::{self, Read, Write};
+mod answer;
+mod relay;
+mod servers;
+
+use std::io::{self, BufRead, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,6 +17,7 @@ use panelgate::config::Config;
 use panelgate::panel::{self, SiteKind};
 use panelgate::sandbox::tree::{TreeSite, write_cpanel_tree};
 use panelgate::sandbox::{Builder, Options};
+use panelgate::sys::identity;
 use panelgate::sys::users::{self, User};
 use panelgate::types::{Domain, Username};
 use serde_json::{Map, Value, json};
@@ -20,6 +26,9 @@ const LOGIN: (&str, &str) = ("brand", "a-password-of-usual-length");
 const SITE: &str = "shop.example";
 const SECOND_SITE: &str = "books.example";
 const SYSTEM_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// To the builder that is far away, and back.
+const ROUND_TRIP: Duration = Duration::from_millis(50);
 
 /// How often a look-up is measured.
 const LOOK_UPS: usize = 501;
@@ -34,7 +43,11 @@ fn main() -> io::Result<()> {
     let mut world = World { dir: Path::new(dir).canonicalize()?, user, builder };
     let facts = world.make(trees)?;
     writeln!(io::stdout(), "{facts}")?;
-    io::stdin().read_to_end(&mut Vec::new())?;
+    let body = body().to_string();
+    for line in io::stdin().lock().lines() {
+        line?;
+        writeln!(io::stdout(), "{}", answer::median_us(&world.builder, LOGIN, &body)?)?;
+    }
     world.builder.stop();
     Ok(())
 }
@@ -74,7 +87,13 @@ impl World {
                 pages.insert("bundle".to_owned(), json!(config.with_file_name("panelgate.cgi")));
             }
         }
+        let far = relay::start(ROUND_TRIP)?;
+        let (builder, dir) = (&self.builder, self.dir.as_path());
+        let plan = servers::Plan { dir, builder, login: LOGIN, page: &page };
+        let servers = if identity::uids().effective == 0 { plan.make(far)? } else { Value::Null };
         Ok(json!({
+            "far": format!("http://{far}"),
+            "servers": servers,
             "peer": {
                 "url": format!("{}requestLogin", self.builder.api_url()),
                 "login": format!("{}:{}", LOGIN.0, LOGIN.1),

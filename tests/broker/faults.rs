@@ -1,6 +1,7 @@
 //! The builder fails, the broker fails: the next click works, and nobody gets somebody else's session.
 
 use std::collections::HashSet;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use panelgate::gateway::Gateway;
@@ -11,7 +12,7 @@ use panelgate::sandbox::tree::TreeSite;
 use panelgate::types::Username;
 use serde_json::json;
 
-use crate::common::{BUILDER_PASSWORD, domain, wait_for};
+use crate::common::{BUILDER_PASSWORD, chmod, domain, wait_for};
 use crate::needs_root;
 use crate::world::{A, World};
 
@@ -95,6 +96,30 @@ fn what_does_not_need_the_store_works_without_it() {
     assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "store");
     std::fs::remove_file(world.path("state/panelgate.sqlite")).unwrap();
     assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "ok");
+}
+
+#[test]
+fn the_store_is_roots_alone_whatever_the_umask_and_whoever_made_its_directory() {
+    needs_root!();
+    let world = World::start();
+    std::fs::create_dir(world.path("state")).unwrap();
+    chmod(&world.path("state"), 0o755);
+    let private = || {
+        assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "ok");
+        for entry in std::fs::read_dir(world.path("state")).unwrap() {
+            let entry = entry.unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", entry.path().display());
+        }
+    };
+    private();
+    // What an older version or a copy left open is closed when the store is opened.
+    for name in ["panelgate.sqlite", "panelgate.sqlite-wal"] {
+        chmod(&world.path("state").join(name), 0o644);
+    }
+    world.signal("-HUP");
+    wait_for("the new configuration", || world.log().contains("read again"));
+    private();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The broker with real processes of real uids: only root can make those, so that these tests say so and do nothing for others.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod attacks;
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;

@@ -14,12 +14,12 @@ fn accounts_open_their_own_sites_and_no_others() {
         (A, "sub.a.example", "ok"),
         (A, "A.EXAMPLE", "ok"),
         (A, "alias.example", "site-alias"),
-        (A, "b.example", "site-not-yours"),
+        (A, "b.example", "site-not-found"),
         (A, "nowhere.example", "site-not-found"),
         (A, "*.a.example", "bad-request"),
         (A, "../a.example", "bad-request"),
         (B, "b.example", "ok"),
-        (B, "a.example", "site-not-yours"),
+        (B, "a.example", "site-not-found"),
         (SUSPENDED, "susp.example", "suspended"),
         (DEMO, "demo.example", "demo-account"),
         (WITHOUT, "without.example", "feature-off"),
@@ -49,7 +49,7 @@ fn a_panel_user_acts_for_the_account_it_names_and_no_further() {
     let world = World::start();
     for (args, want) in [
         (json!({ "account": "pga", "site": "a.example" }), "ok"),
-        (json!({ "account": "pga", "site": "b.example" }), "site-not-yours"),
+        (json!({ "account": "pga", "site": "b.example" }), "site-not-found"),
         (json!({ "account": "pgsusp", "site": "susp.example" }), "suspended"),
         (json!({ "account": "pgdemo", "site": "demo.example" }), "demo-account"),
         (json!({ "account": "pgwithout", "site": "without.example" }), "feature-off"),
@@ -117,7 +117,7 @@ fn only_root_reads_reasons_that_name_files_and_others() {
     needs_root!();
     let world = World::start();
     let (_, told) = world.ask(A, "open", json!({ "site": "b.example" }));
-    assert_eq!(told, "site-not-yours: the system log has the reason under 7K3M-9QXT");
+    assert_eq!(told, "site-not-found: the system log has the reason under 7K3M-9QXT");
     assert!(
         world.log().contains("7K3M-9QXT: account pga (uid 20001) could not open b.example"),
         "{}",
@@ -159,7 +159,7 @@ fn the_page_the_command_line_and_the_protocol_say_the_same() {
     };
     let (code, text) = cli(A, &["open", "a.example"]);
     assert!(code == 0 && text.contains("login_hash="), "{text}");
-    assert_eq!(cli(A, &["open", "b.example"]).0, 13);
+    assert_eq!(cli(A, &["open", "b.example"]).0, 12);
     assert_eq!(cli(SUSPENDED, &["open"]).0, 15);
     assert_eq!(cli(STRANGER, &["sites"]).0, 4);
     assert!(cli(A, &["sites", "--json"]).1.contains("\"sub.a.example\""));

@@ -1,5 +1,6 @@
 //! A key at the builder has one owner for ever.
 
+use panelgate::limits;
 use panelgate::panel::SiteKind;
 use panelgate::sandbox::tree::TreeSite;
 use serde_json::json;
@@ -25,6 +26,27 @@ fn a_domain_that_moves_takes_nothing_with_it() {
     // The panel gives the domain to account pgb: its data say so from one moment to the next.
     world.edit("var/cpanel/userdata/pga/main", "  - 'sub.a.example'\n", "");
     world.edit("var/cpanel/userdata/pga/main", "sub_domains:\n", "sub_domains: []\n");
+    give_sub_to_b(&world);
+    assert_eq!(
+        world.ask(B, "open", json!({ "site": "sub.a.example" })).0,
+        "site-conflict",
+        "the panel's map is not up to date"
+    );
+    world.edit("etc/userdomains", "sub.a.example: pga", "sub.a.example: pgb\nsub.b.example: pgb");
+
+    assert_eq!(world.ask(A, "open", json!({ "site": "sub.a.example" })).0, "site-not-found");
+    let (got, answer) = world.ask(B, "open", json!({ "site": "sub.a.example" }));
+    assert_eq!(got, "ok", "{answer}");
+    let after = told(&world);
+    assert!(after["domain"].as_str().unwrap().parse::<u64>().is_ok(), "{after}");
+    assert_eq!(after["baseDomain"], "sub.a.example");
+    for field in ["apiUrl", "username", "password"] {
+        assert_ne!(before[field], after[field], "{field}");
+    }
+}
+
+/// The panel's own data move `sub.a.example` from account pga to pgb, as far as the files of pgb say; what pga and the map say is left as it was.
+fn give_sub_to_b(world: &World) {
     world.edit(
         "var/cpanel/userdata/pgb/main",
         "addon_domains: {}",
@@ -35,22 +57,52 @@ fn a_domain_that_moves_takes_nothing_with_it() {
     let file = file.replace("pga", "pgb").replace("servername: sub.a.example", "servername: sub.b.example");
     let file = file.replace("serveralias: ", "serveralias: sub.a.example ");
     std::fs::write(world.path("root/var/cpanel/userdata/pgb/sub.b.example"), file).unwrap();
-    assert_eq!(
-        world.ask(B, "open", json!({ "site": "sub.a.example" })).0,
-        "site-conflict",
-        "the panel's map is not up to date"
-    );
-    world.edit("etc/userdomains", "sub.a.example: pga", "sub.a.example: pgb\nsub.b.example: pgb");
+}
 
-    assert_eq!(world.ask(A, "open", json!({ "site": "sub.a.example" })).0, "site-not-yours");
-    let (got, answer) = world.ask(B, "open", json!({ "site": "sub.a.example" }));
+#[test]
+fn a_key_is_closed_only_when_all_of_the_panels_data_agree() {
+    needs_root!();
+    let world = World::start();
+    let open = |uid| world.ask(uid, "open", json!({ "site": "sub.a.example" })).0;
+    assert_eq!(open(A), "ok");
+    let first = told(&world)["domain"].clone();
+    give_sub_to_b(&world);
+    // The map does not name the site at all: it is being written anew, or not written yet.
+    world.edit("etc/userdomains", "sub.a.example: pga", "sub.b.example: pgb");
+    assert_eq!(open(B), "panel-data");
+    // The map names the new account, the data of the former one still have the site.
+    world.edit("etc/userdomains", "sub.b.example: pgb", "sub.a.example: pgb\nsub.b.example: pgb");
+    assert_eq!(open(B), "site-conflict");
+    // The data of the former one cannot be read.
+    let main = world.path("root/var/cpanel/userdata/pga/main");
+    let whole = std::fs::read_to_string(&main).unwrap();
+    std::fs::write(&main, "not: [yaml").unwrap();
+    assert_eq!(open(B), "panel-data");
+    std::fs::write(&main, whole).unwrap();
+    // Back where it was: nothing has been taken from anybody.
+    world.edit("etc/userdomains", "sub.a.example: pgb\n", "sub.a.example: pga\n");
+    assert_eq!(open(A), "ok");
+    assert_eq!(told(&world)["domain"], first);
+}
+
+#[test]
+fn an_account_that_is_renamed_keeps_its_project() {
+    needs_root!();
+    let world = World::start();
+    assert_eq!(world.ask(B, "open", json!({ "site": "b.example" })).0, "ok");
+    let before = told(&world);
+    let root = world.path("root");
+    let script = "mv var/cpanel/users/pgb var/cpanel/users/pgnew && mv var/cpanel/userdata/pgb var/cpanel/userdata/pgnew && \
+                  grep -rlw pgb etc var | xargs sed -i 's/\\bpgb\\b/pgnew/g' && mv home/pgb home/pgnew";
+    let moved = std::process::Command::new("sh").args(["-c", script]).current_dir(&root).status().unwrap();
+    assert!(moved.success());
+    let (got, answer) = world.ask(B, "open", json!({ "site": "b.example" }));
     assert_eq!(got, "ok", "{answer}");
     let after = told(&world);
-    assert!(after["domain"].as_str().unwrap().parse::<u64>().is_ok(), "{after}");
-    assert_eq!(after["baseDomain"], "sub.a.example");
-    for field in ["apiUrl", "username", "password"] {
-        assert_ne!(before[field], after[field], "{field}");
+    for field in ["domain", "apiUrl", "username", "password"] {
+        assert_eq!(before[field], after[field], "{field}");
     }
+    assert_eq!(world.ask(0, "revoke", json!({ "account": "pgnew" })).1, json!(["b.example"]));
 }
 
 #[test]
@@ -81,6 +133,10 @@ fn revoking_changes_the_password_and_keeps_the_project() {
     assert_eq!(first["domain"], third["domain"]);
     assert_eq!(first["apiUrl"], third["apiUrl"]);
     assert_ne!(first["password"], third["password"]);
+    // What was handed out after the first time ends at the second.
+    assert_eq!(world.ask(0, "revoke", json!({ "site": "a.example" })).1, json!(["a.example"]));
+    let fourth = open();
+    assert!(![&first["password"], &third["password"]].contains(&&fourth["password"]));
 }
 
 #[test]
@@ -120,6 +176,23 @@ fn an_account_with_more_sites_than_a_frame_holds_is_shown_whole() {
         &[],
     );
     let listing: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(listing["sites"].as_array().unwrap().len(), 701);
+    // Also if its share is used up between the first part and the last.
+    crate::attacks::raw(
+        &world,
+        20_010,
+        &vec![br#"{"v":1,"op":"overview","args":{"from":9999}}"#.to_vec(); 30],
+    );
+    std::thread::sleep(limits::BUCKET_REFILL);
+    let output = world.as_uid(
+        20_010,
+        &world.path("panelgate"),
+        &["--socket", world.socket().to_str().unwrap(), "sites", "--json"],
+        &[],
+    );
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let listing: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{text}"));
     assert_eq!(listing["sites"].as_array().unwrap().len(), 701);
 }
 

@@ -2,6 +2,9 @@
 //!
 //! The replay separates a click in the panel from a process of the account that has no session: a hacked website, a cron job. The answer, not the
 //! environment, says which account it is. A positive answer is kept for some seconds under a hash of the session; a negative one is not kept.
+//!
+//! With TLS the certificate says that it is DirectAdmin who answers. Without, any user could listen on the port while DirectAdmin does not: there the
+//! kernel says whose socket it is.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,6 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::panel::keyvalue::KeyValue;
 use crate::panel::{PanelSession, Tree};
+use crate::sys::listeners;
 use crate::types::{Username, WebUrl};
 
 const CONF: &str = "/usr/local/directadmin/conf/directadmin.conf";
@@ -73,6 +77,7 @@ impl Sessions {
 
     fn ask(&self, tree: &Tree, config: &PanelConfig, session: &PanelSession) -> Result<Option<Username>> {
         let (agent, url) = self.panel(tree, config)?;
+        check_listener(tree, url)?;
         let fail = |what: &str| {
             Error::new(ErrorKind::Unavailable, format!("DirectAdmin at {}: {what}", url.origin()))
         };
@@ -87,6 +92,8 @@ impl Sessions {
         let status = response.status().as_u16();
         let body = response.into_body().into_with_config().limit(limits::BUILDER_REPLY_BYTES).read_to_vec();
         let body = body.map_err(|error| fail("its answer cannot be read").with_source(error))?;
+        // It may have begun to listen meanwhile.
+        check_listener(tree, url)?;
         match status {
             200 => Ok(owner(&body)),
             // No session: refused, or sent to the login page. A redirect is not followed with the cookie attached.
@@ -122,6 +129,21 @@ impl Sessions {
             connect_to: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
         })?;
         Ok(self.panel.get_or_init(|| (agent, url)))
+    }
+}
+
+/// Makes sure that a panel without TLS is root's or DirectAdmin's own, before it sees a session and before its word counts.
+fn check_listener(tree: &Tree, url: &WebUrl) -> Result<()> {
+    if url.is_https() {
+        return Ok(());
+    }
+    let fail =
+        |what: String| Error::new(ErrorKind::Unavailable, format!("DirectAdmin at {}: {what}", url.origin()));
+    let owners = listeners::owners(url.port())
+        .map_err(|error| fail("the system does not say who listens there".into()).with_source(error))?;
+    match owners.iter().find(|uid| !tree.trusts(**uid)) {
+        Some(uid) => Err(fail(format!("a process of uid {uid} listens there: enable TLS (ssl=1)"))),
+        None => Ok(()),
     }
 }
 
