@@ -125,9 +125,10 @@ impl Browser {
     }
 
     pub fn click(&self, selector: &str) {
-        // While a page is still being laid out, what is clicked may move away from under the pointer.
+        // While a page is still being laid out, what is clicked may move away from under the pointer; and before its
+        // `load` event is over, the next page may take its place in the history instead of coming after it.
         let end = Instant::now() + Duration::from_secs(20);
-        while self.script("return document.readyState") != "complete" && Instant::now() < end {
+        while self.script("return performance.timing.loadEventEnd > 0") != true && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(20));
         }
         let element = self.element(selector);
