@@ -133,7 +133,7 @@ typedef struct pgate_site pgate_site;
  *
  * The numbers come in blocks of a hundred: 1xx caller and configuration, 2xx account data,
  * 3xx builder, 4xx publication, 5xx page request, 6xx store, 9xx faults of Panelgate itself. They
- * are never renumbered. Later versions may add some: treat every number that you do not know as a failure.
+ * are never renumbered. Later versions may add some: treat every number you do not know as a failure.
  */
 typedef int32_t pgate_status;
 

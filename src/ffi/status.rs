@@ -4,7 +4,7 @@
 ///
 /// The numbers come in blocks of a hundred: 1xx caller and configuration, 2xx account data,
 /// 3xx builder, 4xx publication, 5xx page request, 6xx store, 9xx faults of Panelgate itself. They
-/// are never renumbered. Later versions may add some: treat every number that you do not know as a failure.
+/// are never renumbered. Later versions may add some: treat every number you do not know as a failure.
 pub type pgate_status = i32;
 
 /// Success.
