@@ -40,6 +40,11 @@ macro_rules! kinds {
 
             /// A stable name in lower case with dashes: JSON output, log lines, message keys.
             pub const fn name(self) -> &'static str { match self { $( ErrorKind::$name => $key, )+ } }
+
+            /// The kind of that name.
+            pub fn by_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|kind| kind.name() == name)
+            }
         }
     };
 }

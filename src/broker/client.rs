@@ -32,11 +32,11 @@ impl Remote {
     ///
     /// # Errors
     /// What the broker answers; [`ErrorKind::Unavailable`] if it cannot be reached, is not root's, or does not answer.
-    pub fn call(&self, op: &str, reference: Option<Reference>, args: Value) -> Result<Value> {
+    pub fn call(&self, op: &str, reference: Option<Reference>, args: &impl Serialize) -> Result<Value> {
         let end = Instant::now() + limits::BROKER_CALL_TIME;
         let stream = self.connect(end)?;
         let reference = reference.map(|reference| reference.to_string());
-        let args = serde_json::value::to_raw_value(&args).map_err(|error| {
+        let args = serde_json::value::to_raw_value(args).map_err(|error| {
             Error::new(ErrorKind::Internal, "the request cannot be written").with_source(error)
         })?;
         let request = Request { v: VERSION, op: op.to_owned(), reference, args: Some(args) };
@@ -105,7 +105,6 @@ impl Remote {
     ) -> Result<T> {
         let malformed =
             |error: serde_json::Error| self.unavailable("its answer is malformed").with_source(error);
-        let args = serde_json::to_value(args).map_err(malformed)?;
         serde_json::from_value(self.call(op, reference, args)?).map_err(malformed)
     }
 

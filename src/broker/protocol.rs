@@ -76,7 +76,7 @@ impl Answer {
         match (self.ok, self.error) {
             (Some(value), None) => Ok(value),
             (None, Some(failure)) => {
-                let kind = ErrorKind::ALL.iter().copied().find(|kind| kind.name() == failure.kind);
+                let kind = ErrorKind::by_name(&failure.kind);
                 Err(Error::new(kind.unwrap_or(ErrorKind::Internal), failure.message))
             }
             _ => Err(Error::new(

@@ -270,7 +270,7 @@ impl Server {
             drop(place);
         });
         if self.pool.submit(work).is_err() {
-            send(&stream, &Answer::error(ErrorKind::TooMany, "the broker has too much to do at the moment"));
+            tell(&stream, ErrorKind::TooMany, "the broker has too much to do at the moment");
         }
     }
 
@@ -289,8 +289,7 @@ impl Server {
     fn turn_away(&self, inbox: Inbox, kind: ErrorKind, why: &str) {
         let uid = inbox.uid();
         log::debug!("a request of uid {uid} was turned away: {why}");
-        // A small answer into an empty socket: this does not block.
-        let _ = protocol::write(&inbox.into_stream(), &Answer::error(kind, why));
+        tell(&inbox.into_stream(), kind, why);
         leave(&self.tally, uid, false);
     }
 
@@ -367,6 +366,11 @@ fn has_left(stream: &UnixStream) -> bool {
     let mut fds = [PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::empty())];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)
+}
+
+/// An error from within the loop: a small answer into an empty socket, and never a wait.
+fn tell(stream: &UnixStream, kind: ErrorKind, why: &str) {
+    let _ = protocol::write(stream, &Answer::error(kind, why));
 }
 
 fn send(stream: &UnixStream, answer: &Answer) {

@@ -14,7 +14,7 @@ use crate::ops::token::Binding;
 use crate::ops::{OpenRequest, Overview, OverviewRequest, Session, SiteEntry};
 use crate::panel::{Account, PanelSession, Site, SiteKind};
 use crate::store::AuditQuery;
-use crate::types::{AccountId, Domain, Reference, Secret, Username};
+use crate::types::{AccountId, Domain, Reference, Secret, Username, hex};
 
 /// Arguments of `overview`.
 #[derive(Default, Serialize, Deserialize)]
@@ -304,11 +304,10 @@ impl WireOverview {
     pub(super) fn into_overview(self) -> Overview {
         let (mut sites, mut entries) = (Vec::new(), Vec::new());
         for site in self.sites {
-            let kind = |name: String| ErrorKind::ALL.iter().copied().find(|kind| kind.name() == name);
             entries.push(SiteEntry {
                 domain: site.domain.clone(),
                 // A reason of the future is still a reason.
-                refused: site.refused.map(|name| kind(name).unwrap_or(ErrorKind::Forbidden)),
+                refused: site.refused.map(|name| ErrorKind::by_name(&name).unwrap_or(ErrorKind::Forbidden)),
                 token: site.token,
             });
             sites.push(Site {
@@ -352,10 +351,6 @@ fn panel_session(pair: Option<[String; 2]>) -> Result<Option<PanelSession>> {
             .ok_or_else(|| Error::new(ErrorKind::BadRequest, "the panel session is malformed"))
     })
     .transpose()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn binding(text: &str) -> Result<Binding> {

@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
 
 fn ask_broker(reach: Reach<'_>) -> Result<String> {
     let socket = reach.socket.unwrap_or(Path::new(broker::SOCKET));
-    let status = Remote::new(socket).call("status", None, serde_json::Value::Null)?;
+    let status = Remote::new(socket).call("status", None, &serde_json::Value::Null)?;
     let number = |name: &str| status[name].as_u64().unwrap_or_default();
     let text = format!(
         "it runs since {} seconds: {} opened, {} refused, {} dropped, {} waiting",

@@ -25,7 +25,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
     let broker = Remote::new(reach.socket.unwrap_or(Path::new(broker::SOCKET)));
-    let status = broker.call("status", None, serde_json::Value::Null)?;
+    let status = broker.call("status", None, &serde_json::Value::Null)?;
     if arguments.json {
         output.json(&status);
         return Ok(0);

@@ -16,7 +16,7 @@ use super::page::{self, Editor};
 use super::tls::{Identity, TlsSocket};
 use crate::limits;
 use crate::sys::random;
-use crate::types::{Domain, Secret};
+use crate::types::{Domain, Secret, hex};
 
 /// How a sandbox is started.
 pub struct Options {
@@ -249,7 +249,7 @@ impl State {
     }
 
     fn open(&self, data: &mut Data, accepted: Accepted) -> Value {
-        let hash: String = random::bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex(&random::bytes::<32>());
         let mut reply = json!({ "url": format!("{}/?login_hash={hash}", self.page_origin) });
         if accepted.more {
             reply["loginHash"] = json!(hash);

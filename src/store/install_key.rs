@@ -13,6 +13,7 @@ use sha2::Sha256;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::{file, identity, random};
+use crate::types::hex;
 
 const NAME: &str = "install.key";
 
@@ -139,7 +140,7 @@ pub(super) fn check_directory(dir: &Path) -> Result<()> {
 /// Writes the key under a temporary name, then links it to its own: whoever comes second finds the first one's.
 fn create(dir: &Path, path: &Path) -> io::Result<()> {
     make_dir(dir)?;
-    let suffix: String = random::bytes::<8>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let suffix = hex(&random::bytes::<8>());
     let temporary = dir.join(format!(".{NAME}.{suffix}"));
     let result = (|| {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&temporary)?;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::{clock, random};
-use crate::types::{AccountId, Domain, SiteKey, Username};
+use crate::types::{AccountId, Domain, SiteKey, Username, hex};
 
 use super::Store;
 
@@ -84,21 +84,22 @@ impl Store {
             transaction.commit()?;
             Ok(Some(row))
         })?;
-        bound.ok_or_else(|| {
-            let text = format!("{domain} has gone to another account at this moment: try again");
-            Error::new(ErrorKind::SiteConflict, text)
-        })
+        bound.ok_or_else(|| moved(domain))
     }
 
     /// Gives a row the new name of its owner, who is the same account as before.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`].
+    /// [`ErrorKind::SiteConflict`] if the row is not the domain's current one any more; [`ErrorKind::Store`].
     pub fn rename_owner(&self, row: &SiteRow, owner: &AccountId) -> Result<SiteRow> {
         let sql = "UPDATE sites SET account = ?2 WHERE key = ?1 AND account = ?3 AND closed IS NULL";
         let names = params![row.key.as_str(), owner.name().as_str(), row.owner.name().as_str()];
-        self.with("the account's new name cannot be written", |connection| connection.execute(sql, names))?;
-        Ok(SiteRow { owner: owner.clone(), ..row.clone() })
+        let now = self.with("the account's new name cannot be written", |connection| {
+            connection.execute(sql, names)?;
+            current(connection, &row.domain)
+        })?;
+        // Another request may have written the same name already, or another account may have the domain now.
+        now.filter(|now| now.owner == *owner).ok_or_else(|| moved(&row.domain))
     }
 
     /// The current row of a domain.
@@ -181,11 +182,18 @@ impl Store {
             return Err(Error::new(ErrorKind::SiteConflict, text));
         }
         self.with("the site cannot be claimed", |connection| {
-            let sql = "UPDATE sites SET key = ?1 WHERE key = ?2";
-            connection.execute(sql, [plain.as_str(), row.key.as_str()])
-        })?;
-        Ok(SiteRow { key: plain, ..row })
+            let sql = "UPDATE sites SET key = ?1 WHERE key = ?2 AND closed IS NULL";
+            connection.execute(sql, [plain.as_str(), row.key.as_str()])?;
+            current(connection, domain)
+        })?
+        .filter(|now| now.key == plain)
+        .ok_or_else(|| moved(domain))
     }
+}
+
+fn moved(domain: &Domain) -> Error {
+    let text = format!("{domain} has gone to another account at this moment: try again");
+    Error::new(ErrorKind::SiteConflict, text)
 }
 
 fn current(connection: &Connection, domain: &Domain) -> rusqlite::Result<Option<SiteRow>> {
@@ -220,7 +228,7 @@ fn insert(
         // 53 random bits: several servers of one brand must not meet.
         SiteKey::numeric(u64::from_be_bytes(random::bytes()) >> 11)
     };
-    let token: String = random::bytes::<20>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = hex(&random::bytes::<20>());
     let sql = "INSERT INTO sites (key, domain, panel, account, uid, mark, token, opened) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     connection.execute(
         sql,
@@ -370,6 +378,11 @@ mod tests {
             (renamed.owner.name().as_str(), &renamed.key, &renamed.token),
             ("alicia", &row.key, &row.token)
         );
+        // Who has looked before that and wants the same has it; who comes after the domain has moved does not.
+        assert_eq!(store.rename_owner(&row, &account("alicia", "1")).unwrap(), renamed);
+        bind(&store, &shop, &account("bob", "2"), Binding::Plain);
+        let error = store.rename_owner(&row, &account("alicia", "1")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SiteConflict);
     }
 
     #[test]

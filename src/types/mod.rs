@@ -57,6 +57,11 @@ pub fn printable(text: &str) -> String {
     cleaned
 }
 
+/// Bytes as hexadecimal digits, in lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Whether a character must not reach a log line or a terminal as it is: control characters, and those that reorder the text around them.
 pub fn is_unprintable(character: char) -> bool {
     character.is_control()

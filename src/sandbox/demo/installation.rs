@@ -11,7 +11,7 @@ use crate::sandbox::tree::{TreeSite, write_cpanel_tree};
 use crate::sandbox::{self, Builder, Ui};
 use crate::sys::users::{self, User};
 use crate::sys::{identity, random};
-use crate::types::{Domain, Username};
+use crate::types::{Domain, Username, hex};
 
 /// The sites of the demo's account.
 pub(super) const SITES: [&str; 2] = ["shop.example", "bücher.example"];
@@ -228,11 +228,6 @@ fn make_directory(parent: &Path, path: &Path) -> io::Result<()> {
         return Err(io::Error::other("the directory for temporary files has an odd name"));
     }
     DirBuilder::new().mode(0o700).create(path)
-}
-
-/// Random bytes as text.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn fail(what: &str, error: io::Error) -> Error {

@@ -5,10 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::installation::{Installation, LANGUAGES, hex};
+use super::installation::{Installation, LANGUAGES};
 use super::{cgi, page};
 use crate::sandbox::http::{Request, Response};
 use crate::sys::random;
+use crate::types::hex;
 
 /// Where the program behind the icon is, as on a cPanel server.
 pub(super) const SCRIPT: &str = "/frontend/jupiter/panelgate/panelgate.cgi";
