@@ -41,7 +41,7 @@ all:
 	cp $(addprefix $(CARGO_TARGET_DIR)/release/,panelgate libpanelgate.so libpanelgate.a) $(BUILT)/
 
 demo:
-	$(CARGO) build --locked --bins
+	$(CARGO) build --locked --bin panelgate
 	$(CARGO) run --locked --quiet --bin panelgate -- demo
 
 test:

@@ -27,6 +27,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Reach;
 use crate::sys::{environment, logging};
 use crate::types::is_unprintable;
+#[cfg(feature = "trial")]
+use crate::{gateway, web};
 use output::Output;
 
 const ABOUT: &str = "The back end of the \"Website Builder\" button in hosting panels.
@@ -110,6 +112,12 @@ enum Command {
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
+    // The demo's page is a copy of this program, since the packaged page can do nothing without a broker.
+    #[cfg(feature = "trial")]
+    if environment::is_cgi() && gateway::is_private_trial() {
+        web::run(None);
+        return ExitCode::SUCCESS;
+    }
     let mut output = Output::new();
     let code = run(std::env::args_os(), &mut output);
     ExitCode::from(output.finish(code))
