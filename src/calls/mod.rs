@@ -222,6 +222,8 @@ pub struct Entry {
     pub callers: Callers,
     /// Whether making it twice is the same as making it once. Only then is it ever repeated.
     pub idempotent: bool,
+    /// Whether it only reads.
+    pub reads: bool,
     /// Whether it takes away or replaces what cannot be brought back. The command line asks before it.
     pub destructive: bool,
     /// What comes back.
@@ -246,6 +248,7 @@ impl Entry {
         session: Session::Without,
         callers: Callers::Root,
         idempotent: false,
+        reads: false,
         destructive: false,
         answer: Answer::Ok,
         fields: &[],

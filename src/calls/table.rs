@@ -45,6 +45,7 @@ pub(super) const CATEGORY_LIST: Entry = Entry {
     method: Method::Get,
     callers: Callers::Accounts,
     idempotent: true,
+    reads: true,
     answer: Answer::List,
     ..Entry::POST
 };
@@ -56,6 +57,7 @@ pub(super) const TEMPLATE_LIST: Entry = Entry {
     method: Method::Get,
     callers: Callers::Accounts,
     idempotent: true,
+    reads: true,
     answer: Answer::List,
     ..Entry::POST
 };
@@ -67,6 +69,7 @@ pub(super) const PAGE_TYPES: Entry = Entry {
     since: Some("3.7.229"),
     callers: Callers::Accounts,
     idempotent: true,
+    reads: true,
     fields: &[TEMPLATE.needed().inferred()],
     ..Entry::POST
 };
@@ -127,6 +130,7 @@ pub(super) const PUBLISH_PROGRESS: Entry = Entry {
     name: "publish/progress",
     summary: "Say how far the publication of a site is",
     idempotent: true,
+    reads: true,
     fixed: &[("progress", Fixed::Flag(true))],
     ..PUBLISH
 };
@@ -150,6 +154,7 @@ pub(super) const GET_SETTINGS: Entry = Entry {
     session: Session::Needed,
     callers: Callers::Accounts,
     idempotent: true,
+    reads: true,
     answer: Answer::Object,
     ..Entry::POST
 };
@@ -194,6 +199,7 @@ pub(super) const GET_DOMAINS: Entry = Entry {
     path: Some("hosting-accounts/get-domains"),
     base: Base::Central,
     idempotent: true,
+    reads: true,
     answer: Answer::OkList,
     fields: &[
         Field::new("offset", Kind::Number, "the first one"),
@@ -219,6 +225,7 @@ pub(super) const IP_LIST: Entry = Entry {
     path: Some("ipList"),
     base: Base::Central,
     idempotent: true,
+    reads: true,
     answer: Answer::OkList,
     fields: &[LICENCE],
     fixed: &[("action", Fixed::Text("list"))],
@@ -237,6 +244,7 @@ pub(super) const IP_ADD: Entry = Entry {
     summary: "Add an address to a licence",
     answer: Answer::Ok,
     idempotent: false,
+    reads: false,
     fields: &[LICENCE, IP, BRAND.needed()],
     fixed: &[("action", Fixed::Text("add"))],
     ..IP_LIST
@@ -247,6 +255,7 @@ pub(super) const IP_UPDATE: Entry = Entry {
     summary: "Change an address of a licence, or its brand",
     answer: Answer::Ok,
     idempotent: false,
+    reads: false,
     fields: &[LICENCE, IP, Field::new("newIp", Kind::Address, "the address from now on"), BRAND],
     fixed: &[("action", Fixed::Text("update"))],
     ..IP_LIST
@@ -257,6 +266,7 @@ pub(super) const IP_DELETE: Entry = Entry {
     summary: "Remove an address from a licence: the server behind it loses the licence",
     answer: Answer::Ok,
     idempotent: false,
+    reads: false,
     destructive: true,
     fields: &[LICENCE, IP],
     fixed: &[("action", Fixed::Text("delete"))],

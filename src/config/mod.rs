@@ -150,6 +150,8 @@ pub struct BuilderConfig {
     pub connect_timeout: Duration,
     /// `timeout`: for a whole interactive call, 30 seconds unless set.
     pub timeout: Duration,
+    /// `statistics`: whether the broker reads the list of published websites every 3 hours; no unless set.
+    pub statistics: bool,
     /// `[call NAME]`: what differs for one call of the builder's.
     pub calls: BTreeMap<Call, Overrides>,
 }
@@ -415,6 +417,7 @@ fn builder(file: &IniFile) -> Result<BuilderConfig> {
         proxy: section.parse("proxy", |text| WebUrl::parse(text).map_err(|fault| fault.to_string()))?,
         connect_timeout: section.seconds("connect_timeout", 5, 1..=60)?,
         timeout: section.seconds("timeout", 30, 1..=300)?,
+        statistics: section.flag("statistics", false)?,
         calls: calls::read(file)?,
         url,
     };
