@@ -6,10 +6,12 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::broker;
 use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::{self, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
+use crate::ops::{self, CallRequest, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
 use crate::sys::{environment, identity};
 
 pub use crate::broker::client::Remote;
@@ -27,6 +29,12 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// See [`ErrorKind`].
     fn open(&self, request: &OpenRequest) -> Result<Session>;
+
+    /// Makes a call of the builder's; gives its answer without anything secret. It is made once, and logged with the request's reference number.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn invoke(&self, request: &CallRequest) -> Result<Value>;
 }
 
 /// The use cases in this process, for the user that the kernel says it runs as.
@@ -73,6 +81,10 @@ impl Gateway for Direct {
     fn open(&self, request: &OpenRequest) -> Result<Session> {
         ops::open(&self.context, &self.principal, request)
     }
+
+    fn invoke(&self, request: &CallRequest) -> Result<Value> {
+        ops::call(&self.context, &self.principal, request)
+    }
 }
 
 impl Gateway for Remote {
@@ -82,6 +94,10 @@ impl Gateway for Remote {
 
     fn open(&self, request: &OpenRequest) -> Result<Session> {
         self.open(request)
+    }
+
+    fn invoke(&self, request: &CallRequest) -> Result<Value> {
+        self.invoke(request)
     }
 }
 

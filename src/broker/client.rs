@@ -11,11 +11,11 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::{OpenRequest, Overview, OverviewRequest, Session};
+use crate::ops::{CallRequest, OpenRequest, Overview, OverviewRequest, Session};
 use crate::types::Reference;
 
 use super::protocol::{self, Answer, Request, VERSION};
-use super::wire::{OpenArgs, Opened, OverviewArgs, WireOverview};
+use super::wire::{CallArgs, OpenArgs, Opened, OverviewArgs, WireOverview};
 
 /// The use cases, done by the broker. Each call is one connection, so a value may be used from many threads and outlives restarts of the broker.
 pub struct Remote {
@@ -87,6 +87,14 @@ impl Remote {
     pub fn open(&self, request: &OpenRequest) -> Result<Session> {
         let opened: Opened = self.call_typed("open", Some(request.reference), &OpenArgs::of(request))?;
         Ok(opened.into_session(request.reference))
+    }
+
+    /// Makes a call of the builder's; see [`crate::gateway::Gateway::invoke`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn invoke(&self, request: &CallRequest) -> Result<Value> {
+        self.call("call", Some(request.reference), &CallArgs::of(request))
     }
 
     /// As [`Remote::call`], with the result as a type.

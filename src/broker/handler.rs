@@ -16,13 +16,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::policy::{self, Operation};
 use crate::ops::quota::Quota;
-use crate::ops::{self, Context, Principal, admin};
+use crate::ops::{self, Context, Principal, admin, published};
 use crate::store::AuditEntry;
 use crate::sys::clock;
 use crate::types::{Reference, Username, quote};
 
 use super::protocol::{self, Answer, Request};
-use super::wire::{AuditArgs, ClaimArgs, OpenArgs, Opened, OverviewArgs, RevokeArgs, WireOverview};
+use super::wire::{AuditArgs, CallArgs, ClaimArgs, OpenArgs, Opened, OverviewArgs, RevokeArgs, WireOverview};
 
 /// What all requests share.
 pub(super) struct Desk {
@@ -98,6 +98,7 @@ impl Desk {
             }
         };
         self.sweep_audit(&context);
+        published::tend(&context);
         match result {
             Ok(value) => Answer::ok(value),
             Err(refusal) => {
@@ -126,7 +127,7 @@ impl Desk {
         logged.end(policy::allow(principal, operation, context.panel.kind()))?;
         let args = request.args.as_deref();
         if operation != Operation::OpenSite {
-            return logged.end(self.look_or_manage(context, principal, operation, args, load));
+            return logged.end(self.look_or_manage(context, principal, operation, (args, reference), load));
         }
         let args: OpenArgs = logged.end(read(args))?;
         let _share = logged.end(self.share(principal, args.account()))?;
@@ -143,7 +144,7 @@ impl Desk {
         context: &Context,
         principal: &Principal,
         operation: Operation,
-        args: Option<&RawValue>,
+        (args, reference): (Option<&RawValue>, Reference),
         load: (usize, usize),
     ) -> Result<Value> {
         match operation {
@@ -166,6 +167,11 @@ impl Desk {
                 let site = read::<ClaimArgs>(args)?.into_site()?;
                 let row = admin::claim(context, principal, &site)?;
                 Ok(json!({ "site": row.domain, "key": row.key.as_str() }))
+            }
+            Operation::CallBuilder => {
+                let args: CallArgs = read(args)?;
+                let _share = self.share(principal, args.account().as_ref())?;
+                bounded(ops::call(context, principal, &args.into_request(reference)?)?)
             }
             Operation::ViewStatus => Ok(self.status(load)),
             Operation::OpenSite => Err(Error::new(ErrorKind::Internal, "opening is done elsewhere")),
@@ -282,6 +288,18 @@ impl Logged<'_> {
         }
         result
     }
+}
+
+/// An answer that fits into a frame, or an error that says that the call was made all the same.
+fn bounded(answer: Value) -> Result<Value> {
+    if answer.to_string().len() > limits::FRAME_BYTES - 1024 {
+        let text = format!(
+            "the call was made, but its answer is larger than the {} bytes that fit through the broker: root can make it without the broker",
+            limits::FRAME_BYTES
+        );
+        return Err(Error::new(ErrorKind::TooLarge, text));
+    }
+    Ok(answer)
 }
 
 /// The newest lines that fit into a frame.

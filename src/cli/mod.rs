@@ -2,11 +2,15 @@
 //!
 //! The help texts here are its manual. The commands call the use cases through [`crate::gateway::for_program`]; only `output` prints.
 
+mod asking;
 mod audit;
 mod broker;
+mod builder;
+mod call;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
+mod licence;
 mod open;
 mod output;
 mod progress;
@@ -14,6 +18,8 @@ mod revoke;
 mod site;
 mod sites;
 mod status;
+mod template;
+mod website;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -106,6 +112,10 @@ enum Command {
     Audit(audit::Arguments),
     Revoke(revoke::Arguments),
     Site(site::Arguments),
+    Template(template::Arguments),
+    Licence(licence::Arguments),
+    Builder(builder::Arguments),
+    Call(call::Arguments),
     #[cfg(feature = "sandbox")]
     Demo(demo::Arguments),
 }
@@ -160,6 +170,10 @@ impl Command {
             Self::Audit(command) => command.json,
             Self::Revoke(command) => command.json,
             Self::Site(command) => command.wants_json(),
+            Self::Template(command) => command.wants_json(),
+            Self::Licence(command) => command.wants_json(),
+            Self::Builder(command) => command.wants_json(),
+            Self::Call(_) => true,
             Self::Broker => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
@@ -178,6 +192,10 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Audit(command) => audit::run(command, reach, output),
         Command::Revoke(command) => revoke::run(command, reach, output),
         Command::Site(command) => site::run(command, reach, output),
+        Command::Template(command) => template::run(command, reach, output),
+        Command::Licence(command) => licence::run(command, reach, output),
+        Command::Builder(command) => builder::run(command, reach, output),
+        Command::Call(command) => call::run(command, reach, output),
         #[cfg(feature = "sandbox")]
         Command::Demo(command) => demo::run(command, output),
     }

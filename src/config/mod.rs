@@ -3,6 +3,7 @@
 //! The file holds the builder's password, so it must be a regular file of root (or of the user who runs a private trial), readable by nobody
 //! else, in a directory where nobody else can replace it. Unknown sections and keys are errors.
 
+mod calls;
 pub mod ini;
 mod session;
 
@@ -11,6 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::calls::{Call, Overrides};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::sys::{file, identity};
@@ -148,6 +150,10 @@ pub struct BuilderConfig {
     pub connect_timeout: Duration,
     /// `timeout`: for a whole interactive call, 30 seconds unless set.
     pub timeout: Duration,
+    /// `statistics`: whether the broker reads the list of published websites every 3 hours; no unless set.
+    pub statistics: bool,
+    /// `[call NAME]`: what differs for one call of the builder's.
+    pub calls: BTreeMap<Call, Overrides>,
 }
 
 impl BuilderConfig {
@@ -308,9 +314,9 @@ const SECTIONS: [&str; 12] = [
 
 fn known_sections(file: &IniFile) -> Result<()> {
     for (name, line) in file.sections() {
-        if !SECTIONS.contains(&name) && !name.starts_with("site ") {
+        if !SECTIONS.contains(&name) && !name.starts_with("site ") && !name.starts_with(calls::PREFIX) {
             let text = format!(
-                "there is no section {} (there are: {}, site DOMAIN)",
+                "there is no section {} (there are: {}, site DOMAIN, call NAME)",
                 quote(name),
                 SECTIONS.join(", ")
             );
@@ -411,6 +417,8 @@ fn builder(file: &IniFile) -> Result<BuilderConfig> {
         proxy: section.parse("proxy", |text| WebUrl::parse(text).map_err(|fault| fault.to_string()))?,
         connect_timeout: section.seconds("connect_timeout", 5, 1..=60)?,
         timeout: section.seconds("timeout", 30, 1..=300)?,
+        statistics: section.flag("statistics", false)?,
+        calls: calls::read(file)?,
         url,
     };
     if config.username.contains(':') {

@@ -25,6 +25,10 @@ fn site(name: &str, kind: SiteKind, alias_of: Option<&str>) -> Site {
 }
 
 impl Gateway for Answers {
+    fn invoke(&self, request: &crate::ops::CallRequest) -> Result<serde_json::Value> {
+        Ok(serde_json::json!({ "call": request.call, "input": request.input }))
+    }
+
     fn overview(&self, request: &OverviewRequest) -> Result<Overview> {
         let name = request.account.clone().unwrap_or(Username::new("alice").unwrap());
         assert_ne!(name.as_str(), "panic", "the gateway panics");

@@ -4,6 +4,7 @@
 //! sandbox starts one in code.
 
 mod builder;
+mod calls;
 mod checks;
 pub mod demo;
 pub mod http;
@@ -17,3 +18,4 @@ pub mod tree_plesk;
 mod tree_tests;
 
 pub use builder::{Builder, Options, Recorded, Ui};
+pub use calls::{ErrorShape, FullList};

@@ -9,9 +9,12 @@
 mod audit;
 mod database;
 mod install_key;
+mod published;
+mod rename;
 mod sites;
 
 pub use audit::{AuditEntry, AuditQuery};
 pub use database::Store;
 pub use install_key::InstallKey;
+pub use published::{PresenceRow, PublishedRow, Reading};
 pub use sites::{Binding, Facts, SiteRow};

@@ -21,6 +21,10 @@ struct Fake {
 }
 
 impl Gateway for Fake {
+    fn invoke(&self, request: &crate::ops::CallRequest) -> Result<serde_json::Value> {
+        Ok(serde_json::json!({ "call": request.call, "input": request.input }))
+    }
+
     fn overview(&self, request: &OverviewRequest) -> Result<Overview> {
         assert!(request.binding.is_some(), "the page shows forms");
         if let Some(kind) = self.refuse {
