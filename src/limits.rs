@@ -220,3 +220,6 @@ pub const PANEL_SESSIONS: usize = 10_000;
 
 /// Longest call of the panel's own port.
 pub const PANEL_CALL_TIME: Duration = Duration::from_secs(5);
+
+/// Longest description of a backup, in bytes.
+pub const BACKUP_DESCRIPTION_BYTES: usize = 500;
