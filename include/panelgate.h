@@ -132,8 +132,9 @@ typedef struct pgate_site pgate_site;
  * What a fallible function returns: PGATE_OK, or one of the PGATE_ERR_ numbers.
  *
  * The numbers come in blocks of a hundred: 1xx caller and configuration, 2xx account data,
- * 3xx builder, 4xx publication, 5xx page request, 6xx store, 7xx backups, 9xx faults of Panelgate itself. They
- * are never renumbered. Later versions may add some: treat every number you do not know as a failure.
+ * 3xx builder, 4xx publication, 5xx page request, 6xx store, 7xx backups, 9xx faults of Panelgate
+ * itself. They are never renumbered. Later versions may add some: treat every number you do not
+ * know as a failure.
  */
 typedef int32_t pgate_status;
 
