@@ -6,6 +6,7 @@
 //! A backup is a job (`crate::jobs`): a provider is called by the job's thread alone, may be killed at any point, and is then asked again.
 
 mod capabilities;
+pub mod directory;
 mod request;
 
 use std::fs::File;
