@@ -10,6 +10,7 @@ mod call;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
+mod jobs;
 mod licence;
 mod open;
 mod output;
@@ -59,6 +60,7 @@ Exit codes:
   30-36  the builder: unreachable, certificate, credentials, licence, ...
   40     publication of the site is not set up
   60     the store cannot be read or written
+  80-83  backups: not offered, failed, not at the moment, no such backup
   70     a fault of Panelgate or of the system below it
   The line on standard error ends with the name of the error: [site-not-found].
   With --json the error is printed as an object too:
@@ -108,6 +110,7 @@ enum Command {
     /// systemd starts it (panelgate.service) and passes it the socket. By hand it listens on --socket. It reads the configuration once and again on
     /// SIGHUP; SIGTERM ends it when what is running is finished.
     Broker,
+    Jobs(jobs::Arguments),
     Status(status::Arguments),
     Audit(audit::Arguments),
     Revoke(revoke::Arguments),
@@ -174,6 +177,7 @@ impl Command {
             Self::Licence(command) => command.wants_json(),
             Self::Builder(command) => command.wants_json(),
             Self::Call(_) => true,
+            Self::Jobs(command) => command.wants_json(),
             Self::Broker => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
@@ -188,6 +192,7 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Sites(command) => sites::run(command, reach, output),
         Command::Doctor(command) => doctor::run(command, reach, output),
         Command::Broker => broker::run(reach),
+        Command::Jobs(command) => jobs::run(command, reach, output),
         Command::Status(command) => status::run(command, reach, output),
         Command::Audit(command) => audit::run(command, reach, output),
         Command::Revoke(command) => revoke::run(command, reach, output),

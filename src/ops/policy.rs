@@ -98,6 +98,8 @@ pub enum Operation {
     ClaimSite,
     /// Make a call of the builder's; [`allow_call`] decides about each.
     CallBuilder,
+    /// See, try again and cancel jobs.
+    ManageJobs,
 }
 
 /// Who may do an operation at all. What it says about accounts holds for the account itself (a principal `Account`) or the one that is named
@@ -125,7 +127,7 @@ enum Standing {
 
 /// The whole table. Root may do everything in it; the web server and strangers nothing.
 #[rustfmt::skip]
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     Rule { operation: Operation::ViewAccount, name: "overview",  account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::OpenSite,    name: "open",      account: true,  panel_user: true,  web_front: false, standing: Standing::Needed },
     Rule { operation: Operation::ViewStatus,  name: "status",    account: false, panel_user: true,  web_front: true,  standing: Standing::None },
@@ -133,6 +135,7 @@ const RULES: [Rule; 7] = [
     Rule { operation: Operation::Revoke,      name: "revoke",    account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::ClaimSite,   name: "claim",     account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::CallBuilder, name: "call",      account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
+    Rule { operation: Operation::ManageJobs,  name: "jobs",      account: false, panel_user: false, web_front: false, standing: Standing::None },
 ];
 
 impl Operation {
