@@ -49,8 +49,8 @@ Exit codes:
          fit, too many requests
   10-19  the panel's data: no such account, no such site, suspended, ...
   30-36  the builder: unreachable, certificate, credentials, licence, ...
-  40     publication of the site is not set up
-  60     the store cannot be read or written
+  40-69  publication: not set up, refused, no space, ...; 60: the store cannot be
+         read or written
   70     a fault of Panelgate or of the system below it
   The line on standard error ends with the name of the error: [site-not-found].
   With --json the error is printed as an object too:
@@ -197,7 +197,7 @@ mod tests {
     fn the_exit_codes_in_the_help_are_those_of_the_errors() {
         for kind in ErrorKind::ALL {
             let page_only = kind.code() / 100 == 5;
-            let listed = matches!(kind.exit_code(), 2..=7 | 10..=19 | 30..=36 | 40 | 60 | 70);
+            let listed = matches!(kind.exit_code(), 2..=7 | 10..=19 | 30..=36 | 40..=69 | 70);
             assert!(
                 listed || page_only || *kind == ErrorKind::Panic,
                 "{kind} exits with {}",

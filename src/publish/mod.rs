@@ -1,5 +1,7 @@
-//! What the builder may send us. So far: the endpoint and the credentials that a session names.
+//! What the builder may send us: the endpoint and its credentials, and the processes of the account that write what it sends.
 
 mod credentials;
+pub mod worker;
+pub mod workers;
 
-pub use credentials::{EndpointAccess, endpoint_access, generation};
+pub use credentials::{EndpointAccess, endpoint_access, endpoint_accepts, generation};

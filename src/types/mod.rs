@@ -3,6 +3,7 @@
 mod account_id;
 mod domain;
 mod host_pattern;
+mod network;
 mod reference;
 mod secret;
 mod site_key;
@@ -12,6 +13,7 @@ mod web_url;
 pub use account_id::AccountId;
 pub use domain::Domain;
 pub use host_pattern::HostPattern;
+pub use network::{Network, NotANetwork};
 pub use reference::Reference;
 pub use secret::Secret;
 pub use site_key::SiteKey;

@@ -54,15 +54,18 @@ impl Response {
             200 => "OK",
             303 => "See Other",
             400 => "Bad Request",
+            401 => "Unauthorized",
             403 => "Forbidden",
             404 => "Not Found",
             405 => "Method Not Allowed",
             409 => "Conflict",
+            411 => "Length Required",
             413 => "Content Too Large",
             429 => "Too Many Requests",
             500 => "Internal Server Error",
             502 => "Bad Gateway",
             503 => "Service Unavailable",
+            507 => "Insufficient Storage",
             _ => "Other",
         }
     }
