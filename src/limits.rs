@@ -220,3 +220,15 @@ pub const PANEL_SESSIONS: usize = 10_000;
 
 /// Longest call of the panel's own port.
 pub const PANEL_CALL_TIME: Duration = Duration::from_secs(5);
+
+/// Longest path of a published file below its document root, in bytes.
+pub const PATH_BYTES: usize = 4096;
+
+/// Longest segment of such a path, in bytes.
+pub const PATH_SEGMENT_BYTES: usize = 255;
+
+/// Most segments of such a path.
+pub const PATH_DEPTH: usize = 64;
+
+/// Most entries of one directory that are listed.
+pub const LIST_ENTRIES: usize = 50_000;
