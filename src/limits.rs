@@ -254,9 +254,6 @@ pub const PUT_SILENCE: Duration = Duration::from_secs(30);
 /// Longest time for one file that the builder puts.
 pub const PUT_TIME: Duration = Duration::from_secs(60 * 60);
 
-/// Most names in one list of a directory.
-pub const LIST_ENTRIES: usize = 50_000;
-
 /// Most workers, the processes that write below document roots, at a time.
 pub const WORKER_PROCESSES: usize = 32;
 
@@ -286,3 +283,15 @@ pub const WORKER_MEMORY: u64 = 256 * 1024 * 1024;
 
 /// Most files that a worker can have open.
 pub const WORKER_FILES: u64 = 512;
+
+/// Longest path of a published file below its document root, in bytes.
+pub const PATH_BYTES: usize = 4096;
+
+/// Longest segment of such a path, in bytes.
+pub const PATH_SEGMENT_BYTES: usize = 255;
+
+/// Most segments of such a path.
+pub const PATH_DEPTH: usize = 64;
+
+/// Most entries of one directory that are listed.
+pub const LIST_ENTRIES: usize = 50_000;

@@ -16,7 +16,7 @@ use crate::publish::worker::{Assignment, FileTask, Manage, Task, Verb};
 use crate::publish::workers::Workers;
 use crate::store::{AuditEntry, SiteRow};
 use crate::sys::clock;
-use crate::types::{Domain, Reference, Secret, Username, hex, quote};
+use crate::types::{Domain, Reference, Secret, SiteKey, Username, quote};
 
 use super::policy::{self, Operation, Principal};
 use super::{Context, open};
@@ -60,8 +60,8 @@ const TOKEN_DIGITS: usize = 40;
 pub fn route(path: &str) -> Route<'_> {
     let path = path.trim_start_matches('/');
     let (token, rest) = path.split_once('/').unwrap_or((path, ""));
-    let is_token = token.len() == TOKEN_DIGITS
-        && token.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_token =
+        token.len() == TOKEN_DIGITS && token.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if is_token { Route::Site { token, rest } } else { Route::Unknown }
 }
 
@@ -74,7 +74,7 @@ pub struct Work {
     /// Under which conditions its worker may go on.
     pub watch: Watch,
     /// For which site.
-    pub site: Domain,
+    pub row: SiteRow,
 }
 
 /// What must stay as it is while a worker runs.
@@ -98,19 +98,22 @@ pub(crate) fn admit(context: &Context, principal: &Principal, head: &Head) -> Re
     let (account, site) = facts(context, principal, Operation::Publish, &row)?;
     let task = task(head, rest)?;
     let assignment = assignment(context, &row, &account, &site)?;
-    let watch = Watch { token: row.token, floor: row.floor };
-    Ok(Work { assignment, task, watch, site: row.domain })
+    let watch = Watch { token: row.token.clone(), floor: row.floor };
+    Ok(Work { assignment, task, watch, row })
 }
 
 /// What is looked at when a worker is started for a request, beside what is looked at for each.
 ///
 /// # Errors
 /// [`ErrorKind::SiteConflict`] if somebody else claims the site.
-pub(crate) fn check_beginning(context: &Context, principal: &Principal, work: &Work) -> Result<()> {
-    let account = context.panel.account(&Username::new(&work.assignment.account)?)?;
-    context.check_single_owner(&account, &work.site)?;
-    let _ = principal;
-    Ok(())
+pub(crate) fn check_beginning(context: &Context, work: &Work) -> Result<()> {
+    let account = context.panel.account(work.row.owner.name())?;
+    context.check_single_owner(&account, &work.row.domain)
+}
+
+/// Whether one more refusal is worth a line in the log: anybody on the net can be refused without end.
+pub(crate) fn logs_refusal(context: &Context) -> bool {
+    context.takes_refusal(None)
 }
 
 /// Whether a worker may go on. An error of a kind that [`ends`] means no; any other means that it cannot be said now.
@@ -192,14 +195,15 @@ fn facts(
 ) -> Result<(Account, Site)> {
     let account = context.panel.account(row.owner.name())?;
     if account.id != row.owner {
-        let text = format!("the site {} was opened by {}, and the account is {} now", row.domain, row.owner, account.id);
+        let text = format!(
+            "the site {} was opened by {}, and the account is {} now",
+            row.domain, row.owner, account.id
+        );
         return Err(Error::new(ErrorKind::Forbidden, text));
     }
     policy::allow_account(principal, operation, context.panel.kind(), &account)?;
-    let site = account
-        .site(&row.domain)
-        .cloned()
-        .ok_or_else(|| open::not_there(context, &account, &row.domain))?;
+    let site =
+        account.site(&row.domain).cloned().ok_or_else(|| open::not_there(context, &account, &row.domain))?;
     policy::allow_site(operation, &site)?;
     Ok((account, site))
 }
@@ -231,9 +235,12 @@ fn task(head: &Head, rest: &str) -> Result<FileTask> {
 
 /// The one wish that a query names: the names as they are documented, else without regard to case.
 fn flag(query: &str) -> Result<Option<Verb>> {
-    const FLAGS: [(&str, Verb); 3] = [("delete", Verb::Delete), ("mkDir", Verb::MakeDir), ("list", Verb::List)];
-    let set = |pair: &(std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| matches!(&*pair.1, "1" | "true");
-    let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).take(limits::FORM_FIELDS).filter(set).collect();
+    const FLAGS: [(&str, Verb); 3] =
+        [("delete", Verb::Delete), ("mkDir", Verb::MakeDir), ("list", Verb::List)];
+    let set =
+        |pair: &(std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| matches!(&*pair.1, "1" | "true");
+    let pairs: Vec<_> =
+        form_urlencoded::parse(query.as_bytes()).take(limits::FORM_FIELDS).filter(set).collect();
     let find = |same: fn(&str, &str) -> bool| {
         let mut verbs: Vec<Verb> = Vec::new();
         for (name, _) in &pairs {
@@ -267,9 +274,9 @@ fn assignment(context: &Context, row: &SiteRow, account: &Account, site: &Site) 
         let text = format!("account {} has no system user with uid {}", account.name(), account.id.uid());
         return Err(Error::new(ErrorKind::PanelData, text));
     };
-    let state = context.key()?.mac("site state", &[row.token.as_bytes()]);
+    let state = context.key()?.number("site state", &[row.token.as_bytes()]);
     Ok(Assignment {
-        site: hex(&state[..16]),
+        state: SiteKey::numeric(state).to_string(),
         account: user.name,
         uid: user.uid,
         gid: user.gid,
@@ -309,7 +316,12 @@ pub(crate) fn manage(
     if operation == Operation::ChangePublication {
         let outcome = result.as_ref().err().map_or("ok", |error| error.kind().name());
         record(context, principal, &row, request.reference, operation, outcome, None);
-        log::info!("{}: {principal}: {} of {}: {outcome}", request.reference, request.what.name(), row.domain);
+        log::info!(
+            "{}: {principal}: {} of {}: {outcome}",
+            request.reference,
+            request.what.name(),
+            row.domain
+        );
     }
     result
 }

@@ -125,7 +125,9 @@ mod tests {
             endpoint_accepts(&key, row, &given.username, &given.password, now)
         };
         let given = access(&row("a", 0), then);
-        for (later, want) in [(0, true), (length - 1, true), (2 * length, true), (3 * length - 1, true), (3 * length, false)] {
+        for (later, want) in
+            [(0, true), (length - 1, true), (2 * length, true), (3 * length - 1, true), (3 * length, false)]
+        {
             assert_eq!(accepts(&row("a", 0), &given, then + later), want, "{later}");
         }
         assert!(!accepts(&row("b", 0), &given, then), "another site");

@@ -53,8 +53,7 @@ pub fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>], wait: bool)
 pub fn receive(socket: impl AsFd, buffer: &mut [u8], wait: bool) -> io::Result<Received> {
     // Room for more than may come, so that too many are seen as such; what does not fit either sets CTRUNC and is closed by the kernel.
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2 * MOST))];
-    let flags =
-        if wait { RecvFlags::CMSG_CLOEXEC } else { RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT };
+    let flags = if wait { RecvFlags::CMSG_CLOEXEC } else { RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT };
     loop {
         let mut control = RecvAncillaryBuffer::new(&mut space);
         match recvmsg(&socket, &mut [IoSliceMut::new(buffer)], &mut control, flags) {
@@ -184,7 +183,8 @@ mod tests {
         let (packets, _) = message_pair().unwrap();
         let (zero, folder) = (File::open("/dev/zero").unwrap(), File::open(dir.path()).unwrap());
         let poll = rustix::event::epoll::create(rustix::event::epoll::CreateFlags::CLOEXEC).unwrap();
-        let bad = [datagram.as_fd(), listener.as_fd(), packets.as_fd(), zero.as_fd(), folder.as_fd(), poll.as_fd()];
+        let bad =
+            [datagram.as_fd(), listener.as_fd(), packets.as_fd(), zero.as_fd(), folder.as_fd(), poll.as_fd()];
         for (number, fd) in bad.into_iter().enumerate() {
             assert_eq!((can_be_input(fd), can_be_output(fd)), (false, false), "{number}");
         }

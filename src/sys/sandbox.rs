@@ -94,8 +94,8 @@ pub fn confine_below(directory: BorrowedFd<'_>) -> io::Result<Wall> {
 /// If the kernel refuses.
 pub fn forbid_all_but_files() -> io::Result<()> {
     let fail = |error: seccompiler::Error| io::Error::other(error.to_string());
-    let arch = TargetArch::try_from(std::env::consts::ARCH)
-        .map_err(|error| io::Error::other(error.to_string()))?;
+    let arch =
+        TargetArch::try_from(std::env::consts::ARCH).map_err(|error| io::Error::other(error.to_string()))?;
     for (rules, otherwise, then) in [
         // A filter cannot look into clone3's structure; libc then takes clone.
         (

@@ -37,7 +37,8 @@ impl FromStr for Network {
     type Err = NotANetwork;
 
     fn from_str(text: &str) -> Result<Self, NotANetwork> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let (address, bits) =
+            text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let address: IpAddr = address.parse().map_err(|_| NotANetwork)?;
         let address = if bits.is_none() { address.to_canonical() } else { address };
         let width = width(&address);
@@ -95,9 +96,17 @@ mod tests {
 
     #[test]
     fn what_is_no_network() {
-        for text in
-            ["", "/", "192.0.2.7/", "192.0.2.7/24", "192.0.2.0/33", "192.0.2.0/+8", "2001:db8::/129", "a/8", "1.2.3.4/8/8"]
-        {
+        for text in [
+            "",
+            "/",
+            "192.0.2.7/",
+            "192.0.2.7/24",
+            "192.0.2.0/33",
+            "192.0.2.0/+8",
+            "2001:db8::/129",
+            "a/8",
+            "1.2.3.4/8/8",
+        ] {
             assert_eq!(text.parse::<Network>(), Err(NotANetwork), "{text}");
         }
         assert_eq!("10.0.0.0/8".parse::<Network>().unwrap().to_string(), "10.0.0.0/8");

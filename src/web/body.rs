@@ -16,7 +16,7 @@ use crate::limits;
 pub(super) fn read_exactly(fd: BorrowedFd<'_>, length: u64, time: Duration) -> Result<Vec<u8>> {
     let end = Instant::now() + time;
     if length > limits::PAGE_BODY_BYTES {
-        drain(fd, length, end);
+        drain(fd, length.min(limits::PAGE_DRAIN_BYTES), end);
         return Err(too_large());
     }
     let mut body = Vec::new();
@@ -50,9 +50,8 @@ fn too_large() -> Error {
     Error::new(ErrorKind::TooLarge, format!("the body is larger than {} bytes", limits::PAGE_BODY_BYTES))
 }
 
-/// Reads and drops what is left, up to a bound: some servers lose an answer that comes before the body was read.
-fn drain(fd: BorrowedFd<'_>, length: u64, end: Instant) {
-    let mut left = length.min(limits::PAGE_DRAIN_BYTES);
+/// Reads and drops what is left, at most `left` bytes: some servers lose an answer that comes before the body was read.
+pub(super) fn drain(fd: BorrowedFd<'_>, mut left: u64, end: Instant) {
     let mut dropped = Vec::new();
     while left > 0 {
         match read_some(fd, left, end, &mut dropped) {

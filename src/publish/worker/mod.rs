@@ -4,6 +4,7 @@
 //! standard input and nothing else. The worker drops to the account, puts up its walls, opens the document root itself, and takes orders through
 //! that socket, each with the descriptors that it needs. Everything that it reports is the account's word, not ours.
 
+mod files;
 mod http;
 mod process;
 
@@ -35,8 +36,8 @@ pub(super) fn program(configured: &Path) -> &Path {
 /// Which document root a worker is for, and as whom it runs. It is what the panel says, never what a request says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
-    /// The name of the site's state below the home: 32 hexadecimal digits, the same as long as the site is this account's.
-    pub site: String,
+    /// The number under which the site's state lies below the home: the same as long as the site is this account's.
+    pub state: String,
     /// The account's user name.
     pub account: String,
     /// Its uid.
@@ -116,6 +117,18 @@ pub(super) struct Failure {
     kind: String,
     /// What happened.
     message: String,
+}
+
+impl Manage {
+    /// The word for it: protocol, command line, log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::History => "history",
+            Self::Undo => "undo",
+            Self::Unpublish => "unpublish",
+        }
+    }
 }
 
 impl Report {

@@ -61,7 +61,8 @@ fn is_from_above(socket: BorrowedFd<'_>) -> bool {
 /// Hears what it is for, becomes the account, opens the document root, and puts up the walls. In this order: nothing is opened as root, and only
 /// this thread exists.
 fn enter(socket: BorrowedFd<'_>) -> Result<Site> {
-    let fail = |what: &'static str| move |error: io::Error| Error::new(ErrorKind::Internal, what).with_source(error);
+    let fail =
+        |what: &'static str| move |error: io::Error| Error::new(ErrorKind::Internal, what).with_source(error);
     let mut buffer = vec![0; limits::WORKER_MESSAGE_BYTES];
     let first = descriptors::receive(socket, &mut buffer, true).map_err(fail("it was told nothing"))?;
     let assignment: Assignment = serde_json::from_slice(&buffer[..first.bytes])
@@ -94,7 +95,8 @@ fn become_account(assignment: &Assignment) -> Result<()> {
     if let Ok(Some(known)) = users::by_name(account)
         && known.uid != *uid
     {
-        let text = format!("account {account} has uid {uid} in the panel's data and {} in the system's", known.uid);
+        let text =
+            format!("account {account} has uid {uid} in the panel's data and {} in the system's", known.uid);
         return Err(Error::new(ErrorKind::PanelData, text));
     }
     let user = User { name: account.clone(), uid: *uid, gid: *gid, home: home.clone() };
@@ -116,7 +118,9 @@ fn take_orders(socket: BorrowedFd<'_>, site: &Arc<Site>) {
         let (site, id) = (Arc::clone(site), order.id);
         let work = move || {
             let _place = place;
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| carry_out(&site, order.task, received)));
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                carry_out(&site, order.task, received)
+            }));
             let stopped = |_| Err(Error::new(ErrorKind::Panic, "a function stopped half-way"));
             say(&Report::of(id, result.unwrap_or_else(stopped)));
         };

@@ -105,7 +105,10 @@ impl Link {
     }
 
     fn lost(&self) -> Error {
-        Error::new(ErrorKind::Unavailable, format!("the worker of account {} is gone", self.assignment.account))
+        Error::new(
+            ErrorKind::Unavailable,
+            format!("the worker of account {} is gone", self.assignment.account),
+        )
     }
 
     pub(super) fn assignment(&self) -> &Assignment {
@@ -129,7 +132,10 @@ impl Link {
             return Err(self.lost());
         }
         if state.leases + state.orders.len() >= limits::REQUESTS_PER_WORKER {
-            return Err(Error::new(ErrorKind::TooMany, "the site has as many requests at once as it may have"));
+            return Err(Error::new(
+                ErrorKind::TooMany,
+                "the site has as many requests at once as it may have",
+            ));
         }
         state.leases += 1;
         state.busy = Instant::now();
@@ -154,8 +160,9 @@ impl Link {
             return Err(self.lost());
         }
         let id = state.last + 1;
-        let text = serde_json::to_vec(&Order { id, task })
-            .map_err(|error| Error::new(ErrorKind::Internal, "an order cannot be written").with_source(error))?;
+        let text = serde_json::to_vec(&Order { id, task }).map_err(|error| {
+            Error::new(ErrorKind::Internal, "an order cannot be written").with_source(error)
+        })?;
         if text.len() > limits::WORKER_MESSAGE_BYTES {
             return Err(Error::new(ErrorKind::TooLarge, "the order is too long"));
         }
@@ -216,7 +223,9 @@ impl Link {
                 let oldest = state.orders.values().map(|given| given.at).min();
                 let stuck = oldest.map(|at| at + limits::PUT_TIME + limits::PUT_SILENCE);
                 match state.phase {
-                    Phase::Ending(since) => since + stuck.map_or(limits::WORKER_CLOSE_TIME, |_| limits::PUT_TIME),
+                    Phase::Ending(since) => {
+                        since + stuck.map_or(limits::WORKER_CLOSE_TIME, |_| limits::PUT_TIME)
+                    }
                     Phase::Working if state.is_idle() => state.busy + quiet,
                     Phase::Working => stuck.unwrap_or(now + quiet),
                     Phase::Killed | Phase::Gone => now + limits::WORKER_CLOSE_TIME,
@@ -239,7 +248,10 @@ impl Link {
                 if working && idle {
                     ask_to_end();
                 } else if !working || self.is_stuck() {
-                    log::warn!("the worker of account {} had to be killed: it hangs", self.assignment.account);
+                    log::warn!(
+                        "the worker of account {} had to be killed: it hangs",
+                        self.assignment.account
+                    );
                     self.kill();
                     break;
                 }
@@ -313,7 +325,8 @@ impl Link {
         if received.bytes == 0 && !received.is_cut {
             return Ok(None);
         }
-        let wrong = |what: &str| Error::new(ErrorKind::Internal, format!("it says what nobody asked: {what}"));
+        let wrong =
+            |what: &str| Error::new(ErrorKind::Internal, format!("it says what nobody asked: {what}"));
         if received.is_cut || !received.fds.is_empty() {
             return Err(wrong("descriptors, or too much at once"));
         }

@@ -29,7 +29,7 @@ pub struct Workers {
 
 #[derive(Default)]
 struct Table {
-    /// By the site's key.
+    /// By the number of the site's state.
     slots: HashMap<String, Slot>,
     /// Nobody gets in any more.
     ending: bool,
@@ -59,7 +59,12 @@ impl Workers {
 
     /// As [`Workers::new`], with another time of quiet than [`limits::WORKER_QUIET`].
     pub fn with_quiet(program: &Path, quiet: Duration) -> Arc<Self> {
-        Arc::new(Self { program: program.to_owned(), quiet, table: Mutex::default(), changed: Condvar::new() })
+        Arc::new(Self {
+            program: program.to_owned(),
+            quiet,
+            table: Mutex::default(),
+            changed: Condvar::new(),
+        })
     }
 
     /// The right to give a site's worker one order. Starts the worker if there is none, and waits for one that is ending.
@@ -74,7 +79,7 @@ impl Workers {
             if table.ending {
                 return Err(Error::new(ErrorKind::Unavailable, "the broker is ending"));
             }
-            let slot = match table.slots.entry(assignment.site.clone()) {
+            let slot = match table.slots.entry(assignment.state.clone()) {
                 Entry::Vacant(_) => break,
                 Entry::Occupied(slot) => slot.into_mut(),
             };
@@ -91,7 +96,7 @@ impl Workers {
         }
         self.make_room(&mut table, &assignment.account)?;
         let slot = Slot { account: assignment.account.clone(), state: State::Starting };
-        table.slots.insert(assignment.site.clone(), slot);
+        table.slots.insert(assignment.state.clone(), slot);
         drop(table);
         self.start(assignment)
     }
@@ -99,12 +104,12 @@ impl Workers {
     /// Starts the worker of a slot that is marked so.
     fn start(self: &Arc<Self>, assignment: &Assignment) -> Result<Lease> {
         // A panic on the way must not leave the slot for ever.
-        let mut marked = Marked { workers: self, site: &assignment.site, kept: false };
+        let mut marked = Marked { workers: self, site: &assignment.state, kept: false };
         let link = Link::start(super::worker::program(&self.program), assignment)?;
         link.lease()?;
         let mut table = self.lock();
         let ending = table.ending;
-        if let Some(slot) = table.slots.get_mut(&assignment.site) {
+        if let Some(slot) = table.slots.get_mut(&assignment.state) {
             slot.state = State::Ready(Arc::clone(&link));
         }
         drop(table);
@@ -113,7 +118,8 @@ impl Workers {
             watched.watch(workers.quiet, || workers.mark_ending(&watched));
             workers.forget(&watched);
         };
-        if let Err(error) = std::thread::Builder::new().name("worker-link".into()).stack_size(256 * 1024).spawn(watch)
+        if let Err(error) =
+            std::thread::Builder::new().name("worker-link".into()).stack_size(256 * 1024).spawn(watch)
         {
             link.kill();
             return Err(Error::new(ErrorKind::Internal, "a thread cannot be started").with_source(error));
@@ -132,19 +138,23 @@ impl Workers {
         let (full, what) = if of_account >= limits::WORKER_PROCESSES_PER_ACCOUNT {
             (true, format!("account {account} publishes as many sites at once as it may"))
         } else {
-            (table.slots.len() >= limits::WORKER_PROCESSES, "as many sites are published at once as may be".into())
+            (
+                table.slots.len() >= limits::WORKER_PROCESSES,
+                "as many sites are published at once as may be".into(),
+            )
         };
         if !full {
             return Ok(());
         }
         let own = of_account >= limits::WORKER_PROCESSES_PER_ACCOUNT;
-        let quiet = table.slots.values_mut().filter(|slot| !own || slot.account == account);
-        let idle = quiet.filter_map(|slot| match &slot.state {
-            State::Ready(link) => link.idle_since().map(|since| (since, Arc::clone(link), slot)),
+        let candidates = table.slots.values().filter(|slot| !own || slot.account == account);
+        let idle = candidates.filter_map(|slot| match &slot.state {
+            State::Ready(link) => link.idle_since().map(|since| (since, Arc::clone(link))),
             _ => None,
         });
-        if let Some((_, link, slot)) = idle.min_by_key(|(since, _, _)| *since)
+        if let Some((_, link)) = idle.min_by_key(|(since, _)| *since)
             && link.end_if_idle()
+            && let Some(slot) = table.slots.get_mut(&link.assignment().state)
         {
             slot.state = State::Ending(link);
         }
@@ -158,7 +168,7 @@ impl Workers {
         if !link.end_if_idle() {
             return false;
         }
-        if let Some(slot) = table.slots.get_mut(&link.assignment().site) {
+        if let Some(slot) = table.slots.get_mut(&link.assignment().state) {
             slot.state = State::Ending(Arc::clone(link));
         }
         true
@@ -167,7 +177,7 @@ impl Workers {
     /// The worker is gone.
     fn forget(&self, link: &Arc<Link>) {
         let mut table = self.lock();
-        let site = &link.assignment().site;
+        let site = &link.assignment().state;
         let is_its = |slot: &Slot| match &slot.state {
             State::Ready(other) | State::Ending(other) => Arc::ptr_eq(other, link),
             State::Starting => false,
@@ -201,6 +211,12 @@ impl Workers {
             }
         }
         killed.len()
+    }
+
+    /// Whether a site has a worker that takes orders.
+    pub fn has(&self, assignment: &Assignment) -> bool {
+        let table = self.lock();
+        matches!(table.slots.get(&assignment.state), Some(Slot { state: State::Ready(link), .. }) if link.assignment() == assignment)
     }
 
     /// What the workers are assigned to.
@@ -300,7 +316,10 @@ impl Lease {
         let (tell, told) = std::sync::mpsc::channel();
         self.link.order(task, fds, Some(tell))?;
         told.recv_timeout(time).unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Unavailable, "the worker ended, or its time was up, before its work was done"))
+            Err(Error::new(
+                ErrorKind::Unavailable,
+                "the worker ended, or its time was up, before its work was done",
+            ))
         })
     }
 
