@@ -243,7 +243,7 @@ pub const ENDPOINT_DRAIN_BYTES: u64 = 64 * 1024 * 1024;
 pub const ENDPOINT_DRAIN_TIME: Duration = Duration::from_secs(30);
 
 /// Largest body of a publication request that the endpoint reads itself (the start of an internal publication), in bytes.
-pub const ENDPOINT_FORM_BYTES: u64 = 16 * 1024;
+pub const ENDPOINT_FORM_BYTES: u64 = 32 * 1024;
 
 /// Largest file that the builder may put, in bytes.
 pub const PUT_BYTES: u64 = 4 * 1024 * 1024 * 1024;

@@ -12,13 +12,13 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::endpoint::{Head, ManageRequest};
+use crate::ops::endpoint::{Head, ManageRequest, Reply};
 use crate::ops::{OpenRequest, Overview, OverviewRequest, Session};
 use crate::sys::descriptors;
 use crate::types::Reference;
 
 use super::protocol::{self, Answer, Request, VERSION};
-use super::wire::{ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, WireOverview};
+use super::wire::{Admitted, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, WireOverview};
 
 /// The use cases, done by the broker. Each call is one connection, so a value may be used from many threads and outlives restarts of the broker.
 pub struct Remote {
@@ -46,8 +46,14 @@ impl Remote {
     /// As [`Remote::call`].
     pub fn publish(&self, head: &Head) -> Result<Admission<'_>> {
         let end = Instant::now() + limits::BROKER_CALL_TIME;
-        let (_, stream) = self.exchange("publish", Some(head.reference), &PublishArgs::of(head), end)?;
-        Ok(Admission { remote: self, stream, end })
+        let (value, stream) = self.exchange("publish", Some(head.reference), &PublishArgs::of(head), end)?;
+        let malformed =
+            |error: serde_json::Error| self.unavailable("its answer is malformed").with_source(error);
+        match serde_json::from_value(value).map_err(malformed)? {
+            Admitted { go: true, answer: None } => Ok(Admission::Go(HandOver { remote: self, stream, end })),
+            Admitted { go: false, answer: Some(reply) } => Ok(Admission::Answer(reply)),
+            Admitted { .. } => Err(self.unavailable("its answer is neither yes nor the answer itself")),
+        }
     }
 
     /// Does something with a site's publications; see [`crate::gateway::Gateway::manage`].
@@ -170,14 +176,22 @@ impl Remote {
     }
 }
 
-/// The broker's yes to a request of the builder's.
-pub struct Admission<'a> {
+/// What the broker says to a request of the builder's that it allows.
+pub enum Admission<'a> {
+    /// The web server's descriptors may be handed over.
+    Go(HandOver<'a>),
+    /// They are not needed: this is the answer.
+    Answer(Reply),
+}
+
+/// The right to hand over the web server's descriptors.
+pub struct HandOver<'a> {
     remote: &'a Remote,
     stream: UnixStream,
     end: Instant,
 }
 
-impl Admission<'_> {
+impl HandOver<'_> {
     /// Hands over the web server's two descriptors: from now on the worker reads the body and writes the answer, if this does not fail.
     ///
     /// # Errors

@@ -22,9 +22,10 @@ use crate::sys::clock;
 use crate::types::{Reference, Username, quote};
 
 use super::protocol::{self, Answer, Request};
-use super::publication::{Endpoint, Promise};
+use super::publication::{Admission, Endpoint, Promise};
 use super::wire::{
-    AuditArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, RevokeArgs, WireOverview,
+    Admitted, AuditArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, RevokeArgs,
+    WireOverview,
 };
 
 /// What all requests share.
@@ -109,7 +110,7 @@ impl Desk {
         self.sweep_audit(&context);
         match result {
             Ok(Done::Value(value)) => (Answer::ok(value), None),
-            Ok(Done::Promise(promise)) => (Answer::ok(json!({ "go": true })), Some(promise)),
+            Ok(Done::Promise(promise)) => (Answer::ok(json!({ "go": true })), Some(*promise)),
             Err(refusal) => {
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);
                 (refusal, None)
@@ -136,9 +137,14 @@ impl Desk {
         logged.end(policy::allow(principal, operation, context.panel.kind()))?;
         let args = request.args.as_deref();
         if operation == Operation::Publish {
-            let head = logged.end(read::<PublishArgs>(args))?.into_head(reference);
+            let head = logged.end(read::<PublishArgs>(args).and_then(|args| args.into_head(reference)))?;
             // This one logs itself: anybody on the net can make it fail.
-            return self.endpoint.admit(context, principal, &head).map(Done::Promise);
+            return match self.endpoint.admit(context, principal, &head)? {
+                Admission::Promise(promise) => Ok(Done::Promise(Box::new(promise))),
+                Admission::Answer(reply) => {
+                    value(&Admitted { answer: Some(reply), ..Admitted::default() }).map(Done::Value)
+                }
+            };
         }
         if operation != Operation::OpenSite {
             let asked = Asked { operation, args, reference, load };
@@ -254,7 +260,7 @@ enum Done {
     /// Its result.
     Value(Value),
     /// It may be done once the descriptors have come.
-    Promise(Promise),
+    Promise(Box<Promise>),
 }
 
 /// An operation with what belongs to it.

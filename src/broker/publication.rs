@@ -15,10 +15,11 @@ use serde_json::{Value, json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::Context;
-use crate::ops::endpoint::{self, Head, ManageRequest, Watch, Work};
+use crate::ops::endpoint::{self, Decision, Head, ManageRequest, Permit, Reply, Watch, Work};
 use crate::ops::policy::{Operation, Principal};
 use crate::publish::worker::Task;
 use crate::publish::workers::{Lease, Workers};
+use crate::store::SiteRow;
 use crate::sys::descriptors;
 use crate::types::Reference;
 
@@ -43,6 +44,14 @@ pub(super) struct Promise {
     reference: Reference,
 }
 
+/// What the head of a request gets.
+pub(super) enum Admission {
+    /// Descriptors may come.
+    Promise(Promise),
+    /// An answer.
+    Answer(Reply),
+}
+
 impl Endpoint {
     pub(super) fn new(worker_program: &Path) -> Self {
         Self { workers: Workers::new(worker_program), watched: Mutex::default(), deciding: Mutex::default() }
@@ -54,7 +63,7 @@ impl Endpoint {
     }
 
     /// Decides about the head of a request, and has the site's worker ready. Logs what it refuses, within bounds.
-    pub(super) fn admit(&self, context: &Context, principal: &Principal, head: &Head) -> Result<Promise> {
+    pub(super) fn admit(&self, context: &Context, principal: &Principal, head: &Head) -> Result<Admission> {
         let result = self.decide(context, principal, head);
         if let Err(error) = &result {
             let from =
@@ -66,21 +75,30 @@ impl Endpoint {
         result
     }
 
-    fn decide(&self, context: &Context, principal: &Principal, head: &Head) -> Result<Promise> {
+    fn decide(&self, context: &Context, principal: &Principal, head: &Head) -> Result<Admission> {
         let _share = self.share(head.remote)?;
-        let work = endpoint::admit(context, principal, head)?;
-        if !self.workers.has(&work.assignment) {
-            endpoint::check_beginning(context, &work)?;
-        }
-        let Work { assignment, task, watch, row } = work;
-        // Before the worker is there, so that the patrol never misses it.
-        lock(&self.watched).insert(assignment.state.clone(), watch);
-        let lease = self.workers.lease(&assignment)?;
+        let work = match endpoint::admit(context, principal, head)? {
+            Decision::Work(work) => *work,
+            Decision::Answer(reply) => return Ok(Admission::Answer(reply)),
+        };
+        let Work { permit, task, row } = work;
+        let lease = self.lease(context, &permit, &row)?;
         if lease.is_new() {
             log::info!("{}: a publication of {} begins", head.reference, row.domain);
             endpoint::record(context, principal, &row, head.reference, Operation::Publish, "ok", head.remote);
         }
-        Ok(Promise { lease, task: Task::File(task), reference: head.reference })
+        Ok(Admission::Promise(Promise { lease, task: Task::File(task), reference: head.reference }))
+    }
+
+    /// The right to give a permitted site's worker one order; as long as the worker runs, the patrol looks whether it still may.
+    pub(super) fn lease(&self, context: &Context, permit: &Permit, row: &SiteRow) -> Result<Lease> {
+        let Permit { assignment, watch } = permit;
+        if !self.workers.has(assignment) {
+            endpoint::check_beginning(context, row)?;
+        }
+        // Before the worker is there, so that the patrol never misses it.
+        lock(&self.watched).insert(assignment.state.clone(), watch.clone());
+        self.workers.lease(assignment)
     }
 
     /// Takes the second message of a connection: one byte and exactly two descriptors, which go on to the worker.

@@ -5,12 +5,14 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::admin::Target;
-use crate::ops::endpoint::{Head, ManageRequest};
+use crate::ops::endpoint::{Head, ManageRequest, Reply};
 use crate::ops::token::Binding;
 use crate::ops::{OpenRequest, Operation, Overview, OverviewRequest, Session, SiteEntry};
 use crate::panel::{Account, PanelSession, Site, SiteKind};
@@ -186,6 +188,11 @@ pub(super) struct PublishArgs {
     length: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     remote: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    media: Option<String>,
+    /// In base64: a body may hold any bytes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    form: Option<String>,
 }
 
 impl PublishArgs {
@@ -197,11 +204,15 @@ impl PublishArgs {
             authorization: head.authorization.as_ref().map(|header| header.expose().to_owned()),
             length: head.length,
             remote: head.remote,
+            media: head.media.clone(),
+            form: head.form.as_ref().map(|form| STANDARD.encode(form)),
         }
     }
 
-    pub(super) fn into_head(self, reference: Reference) -> Head {
-        Head {
+    pub(super) fn into_head(self, reference: Reference) -> Result<Head> {
+        let form = self.form.map(|form| STANDARD.decode(form)).transpose();
+        let form = form.map_err(|_| Error::new(ErrorKind::BadRequest, "the form is not base64"))?;
+        Ok(Head {
             reference,
             method: self.method,
             path: self.path,
@@ -209,8 +220,21 @@ impl PublishArgs {
             authorization: self.authorization.map(Secret::new),
             length: self.length,
             remote: self.remote,
-        }
+            media: self.media,
+            form,
+        })
     }
+}
+
+/// Result of `publish`: exactly one of the two is there.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Admitted {
+    /// The descriptors may come.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) go: bool,
+    /// They are not needed: this is the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) answer: Option<Reply>,
 }
 
 /// Arguments of `publication` and `unpublish`.

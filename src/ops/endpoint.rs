@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -37,6 +38,29 @@ pub struct Head {
     pub length: Option<u64>,
     /// The client's address.
     pub remote: Option<IpAddr>,
+    /// The media type of the body, with its parameters.
+    pub media: Option<String>,
+    /// The body, where [`takes_form`] says that the endpoint reads it.
+    pub form: Option<Vec<u8>>,
+}
+
+/// What becomes of a request.
+pub enum Decision {
+    /// A worker carries it out.
+    Work(Box<Work>),
+    /// This is the answer; nobody needs its body.
+    Answer(Reply),
+}
+
+/// An answer that needs no worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The media type.
+    pub media: String,
+    /// The body; with what belongs to it smaller than a frame of the broker's protocol.
+    pub body: String,
 }
 
 /// What a path means.
@@ -49,6 +73,8 @@ pub enum Route<'a> {
         /// What follows it, without the slash.
         rest: &'a str,
     },
+    /// Whether the endpoint can be reached.
+    Ping,
     /// Nothing of ours.
     Unknown,
 }
@@ -62,19 +88,44 @@ pub fn route(path: &str) -> Route<'_> {
     let (token, rest) = path.split_once('/').unwrap_or((path, ""));
     let is_token =
         token.len() == TOKEN_DIGITS && token.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if is_token { Route::Site { token, rest } } else { Route::Unknown }
+    match path.trim_end_matches('/') {
+        "ping" => Route::Ping,
+        _ if is_token => Route::Site { token, rest },
+        _ => Route::Unknown,
+    }
+}
+
+/// What the builder asks by type `internal`: the part behind `zyro/action`, which is empty or the number of a publication
+/// (`reference/builder-api.md` 6.3). No site has files there.
+pub fn action(rest: &str) -> Option<&str> {
+    let below = rest.trim_start_matches('/').strip_prefix("zyro/action")?;
+    match below.strip_prefix('/') {
+        None => below.is_empty().then_some(""),
+        Some(id) => Some(id.trim_matches('/')),
+    }
+}
+
+/// Whether the endpoint reads the body itself: it is a small form, and no file.
+pub fn takes_form(method: &str, path: &str) -> bool {
+    method == "POST" && matches!(route(path), Route::Site { rest, .. } if action(rest).is_some())
 }
 
 /// A request that may be carried out.
 pub struct Work {
     /// By which worker.
-    pub assignment: Assignment,
+    pub permit: Permit,
     /// What it shall do.
     pub task: FileTask,
-    /// Under which conditions its worker may go on.
-    pub watch: Watch,
     /// For which site.
     pub row: SiteRow,
+}
+
+/// The permission to work for a site.
+pub struct Permit {
+    /// What the site's worker is for.
+    pub assignment: Assignment,
+    /// Under which conditions it may go on.
+    pub watch: Watch,
 }
 
 /// What must stay as it is while a worker runs.
@@ -88,27 +139,62 @@ pub struct Watch {
 ///
 /// # Errors
 /// Why not. A token that nobody has and a wrong password are the same: [`ErrorKind::CredentialsRejected`].
-pub(crate) fn admit(context: &Context, principal: &Principal, head: &Head) -> Result<Work> {
+pub(crate) fn admit(context: &Context, principal: &Principal, head: &Head) -> Result<Decision> {
     policy::allow(principal, Operation::Publish, context.panel.kind())?;
-    check_source(context, head.remote)?;
-    let Route::Site { token, rest } = route(&head.path) else {
-        return Err(Error::new(ErrorKind::CredentialsRejected, "the address names no site"));
+    let (token, rest) = match route(&head.path) {
+        Route::Site { token, rest } => (token, rest),
+        // The doctor asks from this server, which need not be among the builder's addresses.
+        Route::Ping => return ping(context, head).map(Decision::Answer),
+        Route::Unknown => {
+            return Err(Error::new(ErrorKind::CredentialsRejected, "the address names no site"));
+        }
     };
+    check_source(context, head.remote)?;
     let row = site_of(context, head, token)?;
-    let (account, site) = facts(context, principal, Operation::Publish, &row)?;
+    if let Some(id) = action(rest) {
+        return internal(context, principal, head, &row, id).map(Decision::Answer);
+    }
+    let permit = permit(context, principal, &row)?;
     let task = task(head, rest)?;
-    let assignment = assignment(context, &row, &account, &site)?;
-    let watch = Watch { token: row.token.clone(), floor: row.floor };
-    Ok(Work { assignment, task, watch, row })
+    Ok(Decision::Work(Box::new(Work { permit, task, row })))
+}
+
+/// The conditions under which a site may be published to, as they are now.
+///
+/// # Errors
+/// Why it may not.
+pub(crate) fn permit(context: &Context, principal: &Principal, row: &SiteRow) -> Result<Permit> {
+    let (account, site) = facts(context, principal, Operation::Publish, row)?;
+    let assignment = assignment(context, row, &account, &site)?;
+    Ok(Permit { assignment, watch: Watch { token: row.token.clone(), floor: row.floor } })
+}
+
+/// Answers the doctor's question whether the endpoint can be reached.
+fn ping(_context: &Context, head: &Head) -> Result<Reply> {
+    let _ = &head.query;
+    Err(Error::new(ErrorKind::BadRequest, "the question cannot be answered"))
+}
+
+/// Starts, or looks at, a publication by type `internal`.
+fn internal(
+    context: &Context,
+    principal: &Principal,
+    _head: &Head,
+    row: &SiteRow,
+    _id: &str,
+) -> Result<Reply> {
+    permit(context, principal, row)?;
+    let text = format!("the site {} cannot be published by type internal here", row.domain);
+    Err(Error::new(ErrorKind::Publication, text))
 }
 
 /// What is looked at when a worker is started for a request, beside what is looked at for each.
 ///
 /// # Errors
 /// [`ErrorKind::SiteConflict`] if somebody else claims the site.
-pub(crate) fn check_beginning(context: &Context, work: &Work) -> Result<()> {
-    let account = context.panel.account(work.row.owner.name())?;
-    context.check_single_owner(&account, &work.row.domain)
+pub(crate) fn check_beginning(context: &Context, row: &SiteRow) -> Result<()> {
+    let account = context.panel.account(row.owner.name())?;
+    context.check_single_owner(&account, &row.domain)
 }
 
 /// Whether one more refusal is worth a line in the log: anybody on the net can be refused without end.

@@ -14,15 +14,11 @@ pub struct Response {
 impl Response {
     /// An answer with the headers that every page has.
     pub(super) fn html(status: u16, body: String) -> Self {
-        Self::new(status, "text/html; charset=utf-8", body)
+        Self::plain(status, "text/html; charset=utf-8", body)
     }
 
-    /// The same for plain text.
-    pub(super) fn text(status: u16, body: String) -> Self {
-        Self::new(status, "text/plain; charset=utf-8", body)
-    }
-
-    fn new(status: u16, media: &str, body: String) -> Self {
+    /// The same for a body of another type.
+    pub(super) fn plain(status: u16, media: &str, body: String) -> Self {
         let headers = [
             ("Content-Type", media),
             ("Cache-Control", "no-store"),

@@ -122,7 +122,12 @@ fn each_server_publishes_lists_and_removes() {
         let server = Server::start(kind, &world);
         let port = server.port;
         let big: Vec<u8> = (0..3_000_000_u32).map(|number| (number % 251) as u8).collect();
-        for (path, body) in [("index.php", &b"<?php"[..]), ("css/deep/site.css", b"body{}"), ("big.bin", &big), ("empty", b"")] {
+        for (path, body) in [
+            ("index.php", &b"<?php"[..]),
+            ("css/deep/site.css", b"body{}"),
+            ("big.bin", &big),
+            ("empty", b""),
+        ] {
             let answer = put(port, &access, path, body);
             assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{kind:?} {path}: {answer:?}");
             assert_eq!(std::fs::read(world.a.root().join(path)).unwrap(), body, "{kind:?} {path}");
@@ -140,7 +145,16 @@ fn each_server_publishes_lists_and_removes() {
         let answer = put(port, &access, "css", &big);
         assert_eq!(answer.status, 403, "{kind:?}: {answer:?}");
         assert!(answer.body.contains("css"), "{kind:?}: {answer:?}");
-        for path in ["index.php", "css/deep/site.css", "css/deep", "css", "big.bin", "empty", "a%2541%20b.css", "never-there"] {
+        for path in [
+            "index.php",
+            "css/deep/site.css",
+            "css/deep",
+            "css",
+            "big.bin",
+            "empty",
+            "a%2541%20b.css",
+            "never-there",
+        ] {
             assert_eq!(get(port, &access, &format!("{path}?delete=1")).status, 200, "{kind:?} {path}");
         }
         assert_eq!(get(port, &access, "?list=1").body, "[]", "{kind:?}");

@@ -33,7 +33,16 @@ impl Account {
         // Somebody else may have the user database locked at this moment.
         wait_for("a user", || {
             let mut command = Command::new("useradd");
-            command.args(["-m", "-s", "/usr/sbin/nologin", "-K", "UID_MIN=21001", "-K", "UID_MAX=29000", "-d"]);
+            command.args([
+                "-m",
+                "-s",
+                "/usr/sbin/nologin",
+                "-K",
+                "UID_MIN=21001",
+                "-K",
+                "UID_MAX=29000",
+                "-d",
+            ]);
             command.arg(&home).arg(&name).stderr(Stdio::null()).status().unwrap().success()
         });
         let user = users::by_name(&name).unwrap().unwrap();
@@ -194,7 +203,8 @@ impl World {
     }
 
     pub fn start_broker(&mut self) {
-        let log = std::fs::OpenOptions::new().append(true).create(true).open(self.path("broker.log")).unwrap();
+        let log =
+            std::fs::OpenOptions::new().append(true).create(true).open(self.path("broker.log")).unwrap();
         let mut command = Command::new(self.path("panelgate"));
         command.env_clear().arg("--config").arg(self.path("etc/panelgate.ini"));
         command.arg("--socket").arg(self.socket()).args(["-vv", "broker"]);

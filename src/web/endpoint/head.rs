@@ -11,11 +11,12 @@ use crate::ops::endpoint::Head;
 use crate::types::{Reference, Secret};
 
 /// Every variable that is read. `REDIRECT_` is what Apache puts before the name when the request was rewritten.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "REQUEST_METHOD",
     "PATH_INFO",
     "QUERY_STRING",
     "CONTENT_LENGTH",
+    "CONTENT_TYPE",
     "REMOTE_ADDR",
     "HTTP_AUTHORIZATION",
     "REDIRECT_HTTP_AUTHORIZATION",
@@ -96,6 +97,8 @@ impl Variables {
             query: text("QUERY_STRING", limits::QUERY_BYTES)?,
             authorization: (!authorization.is_empty()).then(|| Secret::new(authorization)),
             length: self.length()?,
+            media: text("CONTENT_TYPE", limits::QUOTED_BYTES).ok().filter(|media| !media.is_empty()),
+            form: None,
             remote: std::str::from_utf8(self.get("REMOTE_ADDR")).ok().and_then(|text| text.parse().ok()),
         })
     }

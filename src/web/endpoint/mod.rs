@@ -16,10 +16,11 @@ use super::dialect::Dialect;
 use super::guard;
 use super::messages::{self, Preference};
 use super::response::Response;
+use crate::broker::client::Admission;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway;
 use crate::limits;
-use crate::ops::endpoint::Head;
+use crate::ops::endpoint::{self, Head, Reply};
 use crate::sys::identity;
 use crate::sys::logging::{self, Target};
 use crate::types::Reference;
@@ -51,22 +52,38 @@ pub(super) fn run() {
     let preference = variables.preference();
     // Nothing that root would read for a visitor is read before this.
     let head = guard::refuse_root().and_then(|()| variables.head(reference));
-    let upload = variables.upload();
-    let outcome = head.and_then(|head| hand_over(&head));
-    if let Err(error) = outcome {
-        refuse(&error, reference, preference, upload);
+    let mut upload = variables.upload();
+    let outcome = head.and_then(|mut head| {
+        if endpoint::takes_form(&head.method, &head.path) {
+            upload = None;
+            let stdin = rustix::stdio::stdin();
+            let most = limits::ENDPOINT_FORM_BYTES;
+            head.form = Some(body::read_small(stdin, head.length, most, limits::PAGE_BODY_TIME)?);
+        }
+        hand_over(&head)
+    });
+    match outcome {
+        Ok(None) => {}
+        Ok(Some(reply)) => {
+            drop_body(upload);
+            write(&Response::plain(reply.status, &reply.media, reply.body));
+        }
+        Err(error) => refuse(&error, reference, preference, upload),
     }
 }
 
-/// Asks the broker and gives it the descriptors. Whoever has not got them yet may be asked again.
-fn hand_over(head: &Head) -> Result<()> {
+/// Asks the broker and gives it the descriptors, or gets the answer from it. Whoever has not got them yet may be asked again.
+fn hand_over(head: &Head) -> Result<Option<Reply>> {
     let broker = gateway::for_endpoint()?;
     let end = Instant::now() + limits::ENDPOINT_PATIENCE;
     let mut pause = Duration::from_millis(20);
     loop {
-        let result = broker
-            .publish(head)
-            .and_then(|admission| admission.hand_over(rustix::stdio::stdin(), rustix::stdio::stdout()));
+        let result = broker.publish(head).and_then(|admission| match admission {
+            Admission::Go(broker) => {
+                broker.hand_over(rustix::stdio::stdin(), rustix::stdio::stdout()).map(|()| None)
+            }
+            Admission::Answer(reply) => Ok(Some(reply)),
+        });
         match result {
             Err(error) if error.kind() == ErrorKind::TooMany && Instant::now() + pause < end => {
                 std::thread::sleep(pause);
@@ -84,18 +101,31 @@ fn refuse(error: &Error, reference: Reference, preference: Preference, upload: O
     if kind.http_status() >= 500 {
         log::error!("{reference}: publication endpoint: {error:?}");
     }
+    drop_body(upload);
+    write(&answer(kind, reference, preference));
+}
+
+fn drop_body(upload: Option<u64>) {
     if let Some(length) = upload {
         let end = Instant::now() + limits::ENDPOINT_DRAIN_TIME;
         body::drain(rustix::stdio::stdin(), length.min(limits::ENDPOINT_DRAIN_BYTES), end);
     }
+}
+
+fn write(response: &Response) {
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(&Dialect::Cgi.render(&answer(kind, reference, preference)));
+    // A builder who has gone away is no fault.
+    let _ = stdout.write_all(&Dialect::Cgi.render(response));
     let _ = stdout.flush();
 }
 
 fn answer(kind: ErrorKind, reference: Reference, preference: Preference) -> Response {
     let sentence = messages::error(preference.language(), kind);
-    let response = Response::text(kind.http_status(), format!("{sentence} ({reference})\n"));
+    let response = Response::plain(
+        kind.http_status(),
+        "text/plain; charset=utf-8",
+        format!("{sentence} ({reference})\n"),
+    );
     let header = match kind {
         ErrorKind::CredentialsRejected => {
             Some(("WWW-Authenticate", "Basic realm=\"publication\", charset=\"UTF-8\""))
