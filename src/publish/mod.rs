@@ -3,5 +3,6 @@
 
 pub mod confine;
 mod credentials;
+pub mod journal;
 
 pub use credentials::{EndpointAccess, endpoint_access, generation};

@@ -4,7 +4,7 @@ mod account_id;
 mod domain;
 mod host_pattern;
 mod reference;
-pub(crate) mod rel_path;
+mod rel_path;
 mod secret;
 mod site_key;
 mod username;
