@@ -17,7 +17,7 @@ use crate::calls::{Call, Overrides};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::sys::{file, identity};
-use crate::types::{Domain, HostPattern, Secret, Username, WebUrl, quote};
+use crate::types::{Domain, HostPattern, Network, Secret, Username, WebUrl, quote};
 
 pub use backup::{BackupConfig, RestoreWay};
 use ini::{IniFile, Section};
@@ -230,6 +230,10 @@ pub struct PublishConfig {
     pub endpoint: Option<WebUrl>,
     /// `ssh_host`: host or address that the builder logs in to by SSH; the account's public address unless set.
     pub ssh_host: Option<String>,
+    /// `sources`: the addresses that may publish by `http` and `internal`; empty: all.
+    pub sources: Vec<Network>,
+    /// `worker_program`: what works below document roots, where the program that asks for it is not `panelgate` itself.
+    pub worker_program: PathBuf,
 }
 
 /// `[site DOMAIN]`: what differs for one site.
@@ -460,6 +464,8 @@ fn publish(file: &IniFile) -> Result<PublishConfig> {
             Err(fault) => Err(fault.to_string()),
         })?,
         ssh_host: section.parse("ssh_host", host)?,
+        sources: section.list("sources", str::parse::<Network>)?,
+        worker_program: absolute(&section, "worker_program", "/usr/bin/panelgate")?,
     };
     section.finish()?;
     Ok(config)
