@@ -131,15 +131,15 @@ enum Command {
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
-    // Before anything is opened, and without a log: what it says goes through its socket.
-    if std::env::args_os().skip(1).eq(["worker"]) {
-        return worker::main();
-    }
     // The demo's page is a copy of this program, since the packaged page can do nothing without a broker.
     #[cfg(feature = "trial")]
     if environment::is_cgi() && gateway::is_private_trial() {
         web::run(None);
         return ExitCode::SUCCESS;
+    }
+    // Before anything is opened, and without a log: what it says goes through its socket.
+    if std::env::args_os().skip(1).eq(["worker"]) {
+        return worker::main();
     }
     worker::this_program_is_one();
     let mut output = Output::new();

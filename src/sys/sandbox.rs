@@ -60,11 +60,11 @@ pub enum Wall {
     None,
 }
 
-/// Lets this thread, and those that it starts, reach files below one directory only, and no network (Landlock). For good.
+/// Lets this thread, and those that it starts, reach files below these directories only, and no network (Landlock). For good.
 ///
 /// # Errors
 /// If the kernel has it and refuses.
-pub fn confine_below(directory: BorrowedFd<'_>) -> io::Result<Wall> {
+pub fn confine_below(directories: &[BorrowedFd<'_>]) -> io::Result<Wall> {
     let fail = |error: landlock::RulesetError| io::Error::other(error.to_string());
     // Without REFER, which came with the second version, no file can be renamed into another directory.
     let with_refer =
@@ -77,7 +77,11 @@ pub fn confine_below(directory: BorrowedFd<'_>) -> io::Result<Wall> {
         .and_then(|rules| rules.handle_access(AccessNet::from_all(ABI::V5)))
         .and_then(|rules| rules.scope(Scope::from_all(ABI::V6)))
         .and_then(Ruleset::create)
-        .and_then(|rules| rules.add_rule(PathBeneath::new(directory, everything)))
+        .and_then(|rules| {
+            directories
+                .iter()
+                .try_fold(rules, |rules, directory| rules.add_rule(PathBeneath::new(directory, everything)))
+        })
         .and_then(|rules| rules.restrict_self())
         .map_err(fail)?;
     Ok(match status.ruleset {
@@ -276,7 +280,7 @@ mod tests {
             let thread = scope.spawn(|| {
                 let directory = std::fs::File::open(directory).unwrap();
                 assert_ne!(
-                    confine_below(directory.as_fd()).unwrap(),
+                    confine_below(&[directory.as_fd()]).unwrap(),
                     Wall::None,
                     "this kernel has no Landlock"
                 );
