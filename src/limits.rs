@@ -212,6 +212,24 @@ pub const SANDBOX_SITES: usize = 1000;
 /// Most sessions that the embedded builder remembers.
 pub const SANDBOX_SESSIONS: usize = 1000;
 
+/// Most entries of a published archive.
+pub const ARCHIVE_ENTRIES: usize = 50_000;
+
+/// Largest directory of a published archive, in bytes.
+pub const ARCHIVE_DIRECTORY_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Most bytes of all names in a published archive together.
+pub const ARCHIVE_NAME_BYTES: usize = 6 * 1024 * 1024;
+
+/// Most bytes of all contents of a published archive together.
+pub const ARCHIVE_CONTENT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Bytes of contents up to which a published archive may be compressed as well as can be.
+pub const ARCHIVE_UNSUSPICIOUS_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Most times that the contents of a larger one may be its compressed size.
+pub const ARCHIVE_RATIO: u64 = 100;
+
 /// Time for which DirectAdmin's word about a session is taken again.
 pub const PANEL_SESSION_TIME: Duration = Duration::from_secs(30);
 
