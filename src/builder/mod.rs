@@ -3,6 +3,7 @@
 //! - `call`: one POST with its redirects and its deadline
 //! - `faults`: what stopped a call on its way
 //! - `replies`: what the builder answered
+//! - `download`: fetching the archive of a publication
 //! - `address`: which addresses of the builder's may be used
 //! - `session`: `requestLogin`
 //! - `probe`: the doctor's two calls
@@ -10,6 +11,7 @@
 mod address;
 mod buffer;
 mod call;
+mod download;
 mod faults;
 mod probe;
 mod replies;
@@ -28,6 +30,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::types::WebUrl;
 
 use buffer::SecretBuffer;
+pub use download::{Download, fetch};
 pub use probe::{Greeting, Probe};
 use replies::Secrets;
 pub use session::{Publication, SessionReply, SessionRequest};

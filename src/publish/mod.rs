@@ -4,5 +4,7 @@
 pub mod archive;
 pub mod confine;
 mod credentials;
+mod form;
 
 pub use credentials::{EndpointAccess, endpoint_access, generation};
+pub use form::{StartForm, ZipField};

@@ -4,6 +4,7 @@
 //! or a policy.
 #![allow(unsafe_code)]
 
+pub mod addresses;
 pub mod clock;
 pub mod environment;
 pub mod file;
@@ -15,4 +16,5 @@ pub mod random;
 pub mod resolve;
 pub mod service;
 pub mod signals;
+pub mod spool;
 pub mod users;
