@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::sys::{file, identity};
-use crate::types::{Domain, HostPattern, Secret, Username, WebUrl, quote};
+use crate::types::{Domain, HostPattern, Network, Secret, Username, WebUrl, quote};
 
 use ini::{IniFile, Section};
 pub(crate) use session::RESERVED_FIELDS;
@@ -222,6 +222,10 @@ pub struct PublishConfig {
     pub download_hosts: Vec<HostPattern>,
     /// `zip_field`: the field of the builder's form that holds the archive's address; looked for unless set.
     pub zip_field: Option<String>,
+    /// `sources`: the addresses that may publish by `http` and `internal`; empty: all.
+    pub sources: Vec<Network>,
+    /// `worker_program`: what works below document roots, where the program that asks for it is not `panelgate` itself.
+    pub worker_program: PathBuf,
 }
 
 /// `[site DOMAIN]`: what differs for one site.
@@ -446,6 +450,8 @@ fn publish(file: &IniFile) -> Result<PublishConfig> {
         ssh_host: section.parse("ssh_host", host)?,
         download_hosts: section.list("download_hosts", host_pattern)?,
         zip_field: section.text("zip_field").map(str::to_owned),
+        sources: section.list("sources", str::parse::<Network>)?,
+        worker_program: absolute(&section, "worker_program", "/usr/bin/panelgate")?,
     };
     section.finish()?;
     Ok(config)

@@ -6,6 +6,7 @@
 
 pub mod addresses;
 pub mod clock;
+pub mod descriptors;
 pub mod environment;
 pub mod file;
 pub mod identity;
@@ -14,6 +15,7 @@ pub mod logging;
 pub mod process;
 pub mod random;
 pub mod resolve;
+pub mod sandbox;
 pub mod service;
 pub mod signals;
 pub mod spool;
