@@ -5,6 +5,7 @@ pub mod archive;
 pub mod confine;
 mod credentials;
 mod form;
+pub mod journal;
 pub mod worker;
 pub mod workers;
 
