@@ -230,9 +230,6 @@ pub const ARCHIVE_UNSUSPICIOUS_BYTES: u64 = 64 * 1024 * 1024;
 /// Most times that the contents of a larger one may be its compressed size.
 pub const ARCHIVE_RATIO: u64 = 100;
 
-/// Largest form that starts a publication, in bytes; with the rest of the request it fits into a frame.
-pub const START_FORM_BYTES: usize = 32 * 1024;
-
 /// Time within which the same archive's address again is the same publication.
 pub const PUBLICATION_REPEAT: Duration = Duration::from_secs(10 * 60);
 
@@ -265,6 +262,12 @@ pub const DOWNLOAD_ATTEMPTS: u32 = 3;
 
 /// Bytes that a download leaves free where the state is kept.
 pub const SPOOL_RESERVE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Publications by archive that the broker works on at a time.
+pub const PUBLICATION_THREADS: usize = 4;
+
+/// Longest work on one publication by archive.
+pub const PUBLICATION_TIME: Duration = Duration::from_secs(30 * 60);
 
 /// Time for which DirectAdmin's word about a session is taken again.
 pub const PANEL_SESSION_TIME: Duration = Duration::from_secs(30);

@@ -30,7 +30,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::types::WebUrl;
 
 use buffer::SecretBuffer;
-pub use download::{Download, fetch};
+pub use download::{Download, fetch, may_fetch};
 pub use probe::{Greeting, Probe};
 use replies::Secrets;
 pub use session::{Publication, SessionReply, SessionRequest};

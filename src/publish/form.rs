@@ -35,10 +35,10 @@ impl StartForm {
     ///
     /// # Errors
     /// [`ErrorKind::BadRequest`] if it is none of the three, or has more than [`limits::FORM_FIELDS`] fields; [`ErrorKind::TooLarge`] if it is longer
-    /// than [`limits::START_FORM_BYTES`].
+    /// than [`limits::ENDPOINT_FORM_BYTES`].
     pub fn parse(content_type: &str, body: &[u8]) -> Result<Self> {
-        if body.len() > limits::START_FORM_BYTES {
-            let text = format!("the form is longer than {} bytes", limits::START_FORM_BYTES);
+        if body.len() as u64 > limits::ENDPOINT_FORM_BYTES {
+            let text = format!("the form is longer than {} bytes", limits::ENDPOINT_FORM_BYTES);
             return Err(Error::new(ErrorKind::TooLarge, text));
         }
         let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn forms_have_bounds() {
         let kind = |content_type: &str, body: &[u8]| StartForm::parse(content_type, body).unwrap_err().kind();
-        assert_eq!(kind("", &vec![b'a'; limits::START_FORM_BYTES + 1]), ErrorKind::TooLarge);
+        assert_eq!(kind("", &vec![b'a'; limits::ENDPOINT_FORM_BYTES as usize + 1]), ErrorKind::TooLarge);
         assert_eq!(kind("", "a=1&".repeat(limits::FORM_FIELDS + 1).as_bytes()), ErrorKind::BadRequest);
         assert_eq!(kind("", b"{\"a\": "), ErrorKind::BadRequest);
         assert_eq!(kind("multipart/form-data", b"--x"), ErrorKind::BadRequest);

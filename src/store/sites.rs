@@ -121,6 +121,17 @@ impl Store {
         })
     }
 
+    /// The row of a key, closed ones included.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn by_key(&self, key: &SiteKey) -> Result<Option<SiteRow>> {
+        let sql = format!("SELECT {COLUMNS} FROM sites WHERE key = ?1");
+        self.with("it cannot be read", |connection| {
+            connection.prepare_cached(&sql)?.query_row([key.as_str()], read).optional()
+        })
+    }
+
     /// Raises the floor of the current sites of an account, one site, or all, above every generation that was handed out at generation `current` or
     /// before; gives the domains. After an earlier revocation that is one generation ahead of time, and after each further one another.
     ///

@@ -70,6 +70,35 @@ pub fn fetch(download: &Download<'_>, spool: &mut Spool) -> Result<u64> {
     Err(failed("it was never tried"))
 }
 
+/// Whether an archive may be fetched from an address, as far as the address itself says.
+///
+/// # Errors
+/// [`ErrorKind::Download`] with the setting that would permit it.
+pub fn may_fetch(builder: &BuilderConfig, publish: &PublishConfig, url: &WebUrl) -> Result<()> {
+    permission(builder, publish, url).map(drop)
+}
+
+/// Whether the host may be asked, and whether it was named so that it may have a private address.
+fn permission(builder: &BuilderConfig, publish: &PublishConfig, url: &WebUrl) -> Result<bool> {
+    if !url.is_https() && !builder.allow_http {
+        let text = format!(
+            "{} is not https ([builder] allow_http = yes permits it on your own premises)",
+            url.origin()
+        );
+        return Err(failed(&text));
+    }
+    let named: Vec<_> =
+        publish.download_hosts.iter().filter(|pattern| pattern.matches(url, builder.url.port())).collect();
+    if named.is_empty() && !builder.allows(url) {
+        let text = format!(
+            "{} is not a host that archives may come from (if it is the builder's, add it to [publish] download_hosts)",
+            url.origin()
+        );
+        return Err(failed(&text));
+    }
+    Ok(named.iter().any(|pattern| !pattern.is_below()))
+}
+
 impl Download<'_> {
     /// Follows the redirects to the archive, and takes it.
     fn attempt(&self, spool: &mut Spool, end: Instant) -> Result<u64, Fault> {
@@ -90,34 +119,9 @@ impl Download<'_> {
         Err(Fault::Final(failed(&text)))
     }
 
-    /// Whether the host may be asked, and whether it was named so that it may have a private address.
-    fn permission(&self, url: &WebUrl) -> Result<bool> {
-        let named = self
-            .publish
-            .download_hosts
-            .iter()
-            .filter(|pattern| pattern.matches(url, self.builder.url.port()));
-        let mut named = named.peekable();
-        if !url.is_https() && !self.builder.allow_http {
-            let text = format!(
-                "{} is not https ([builder] allow_http = yes permits it on your own premises)",
-                url.origin()
-            );
-            return Err(failed(&text));
-        }
-        if named.peek().is_none() && !self.builder.allows(url) {
-            let text = format!(
-                "{} is not a host that archives may come from (if it is the builder's, add it to [publish] download_hosts)",
-                url.origin()
-            );
-            return Err(failed(&text));
-        }
-        Ok(named.any(|pattern| !pattern.is_below()))
-    }
-
     /// The addresses that may be connected to. With a proxy the proxy resolves the name.
     fn addresses(&self, url: &WebUrl) -> Result<Vec<SocketAddr>, Fault> {
-        let may_be_private = self.permission(url).map_err(Fault::Final)?;
+        let may_be_private = permission(self.builder, self.publish, url).map_err(Fault::Final)?;
         let found: Vec<IpAddr> = match url.ip() {
             Some(address) => vec![address],
             None => resolve::addresses(url.host(), limits::RESOLVE_TIME).map_err(|error| {
