@@ -14,12 +14,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::endpoint::{Head, ManageRequest, Reply};
 use crate::ops::internal::Word;
-use crate::ops::{OpenRequest, Overview, OverviewRequest, Session};
+use crate::ops::{CallRequest, OpenRequest, Overview, OverviewRequest, Session};
 use crate::sys::descriptors;
 use crate::types::Reference;
 
 use super::protocol::{self, Answer, Request, VERSION};
-use super::wire::{Admitted, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, WireOverview};
+use super::wire::{
+    Admitted, CallArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, WireOverview,
+};
 
 /// The use cases, done by the broker. Each call is one connection, so a value may be used from many threads and outlives restarts of the broker.
 pub struct Remote {
@@ -129,6 +131,14 @@ impl Remote {
     pub fn open(&self, request: &OpenRequest) -> Result<Session> {
         let opened: Opened = self.call_typed("open", Some(request.reference), &OpenArgs::of(request))?;
         Ok(opened.into_session(request.reference))
+    }
+
+    /// Makes a call of the builder's; see [`crate::gateway::Gateway::invoke`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn invoke(&self, request: &CallRequest) -> Result<Value> {
+        self.call("call", Some(request.reference), &CallArgs::of(request))
     }
 
     /// As [`Remote::call`], with the result as a type.

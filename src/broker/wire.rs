@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
@@ -15,7 +16,7 @@ use crate::ops::admin::Target;
 use crate::ops::endpoint::{Head, ManageRequest, Reply};
 use crate::ops::internal::Word;
 use crate::ops::token::Binding;
-use crate::ops::{OpenRequest, Operation, Overview, OverviewRequest, Session, SiteEntry};
+use crate::ops::{CallRequest, OpenRequest, Operation, Overview, OverviewRequest, Session, SiteEntry};
 use crate::panel::{Account, PanelSession, Site, SiteKind};
 use crate::publish::worker::Manage;
 use crate::store::AuditQuery;
@@ -173,6 +174,44 @@ pub(super) struct ClaimArgs {
 impl ClaimArgs {
     pub(super) fn into_site(self) -> Result<Domain> {
         self.site.ok_or_else(|| Error::new(ErrorKind::BadRequest, "no site is named"))
+    }
+}
+
+/// Arguments of `call`.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct CallArgs {
+    call: String,
+    #[serde(default)]
+    input: Value,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    claimed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    panel_session: Option<[String; 2]>,
+}
+
+impl CallArgs {
+    pub(super) fn of(request: &CallRequest) -> Self {
+        Self {
+            call: request.call.clone(),
+            input: request.input.clone(),
+            claimed: request.claimed.clone(),
+            panel_session: request.panel_session.as_ref().map(session_pair),
+        }
+    }
+
+    /// The account that the input names.
+    pub(super) fn account(&self) -> Option<Username> {
+        self.input.get("account").and_then(Value::as_str).and_then(|name| Username::new(name).ok())
+    }
+
+    pub(super) fn into_request(self, reference: Reference) -> Result<CallRequest> {
+        Ok(CallRequest {
+            reference,
+            call: self.call,
+            input: self.input,
+            claimed: self.claimed.map(claimed),
+            panel_session: panel_session(self.panel_session)?,
+        })
     }
 }
 

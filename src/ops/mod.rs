@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod binding;
+mod call;
 pub mod doctor;
 pub mod endpoint;
 pub mod internal;
@@ -9,8 +10,10 @@ mod language;
 mod open;
 mod overview;
 pub mod policy;
+pub mod presence;
 mod principal;
 mod publication;
+pub mod published;
 pub(crate) mod quota;
 pub mod token;
 
@@ -26,6 +29,8 @@ use crate::panel::{self, Account, Panel, PanelSession};
 use crate::store::{InstallKey, Store};
 use crate::types::{Domain, Username};
 
+pub use call::CallRequest;
+pub(crate) use call::call;
 pub(crate) use open::open;
 pub use open::{OpenRequest, Session};
 pub(crate) use overview::overview;
