@@ -221,6 +221,148 @@ pub const PANEL_SESSIONS: usize = 10_000;
 /// Longest call of the panel's own port.
 pub const PANEL_CALL_TIME: Duration = Duration::from_secs(5);
 
+/// Largest input of one call to the builder, in bytes of JSON. Through the broker it must fit into a frame.
+pub const CALL_INPUT_BYTES: usize = 1024 * 1024;
+
+/// Longest text in such an input, in bytes: an image as a data URL.
+pub const CALL_TEXT_BYTES: usize = 512 * 1024;
+
+/// Most items of a list or an object in such an input.
+pub const CALL_ITEMS: usize = 1000;
+
+/// Largest answer of the builder that holds a list, in bytes.
+pub const BUILDER_LIST_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Times that a call is made again after a failure that may pass, if making it twice is the same as making it once.
+pub const BUILDER_RETRIES: u32 = 2;
+
+/// Wait before it is made again the first time; each further wait is twice as long.
+pub const BUILDER_RETRY_WAIT: Duration = Duration::from_millis(300);
+
+/// Time for which a site's `loginHash` is used again.
+pub const LOGIN_HASH_TIME: Duration = Duration::from_secs(15 * 60);
+
+/// Most sites whose `loginHash` is remembered.
+pub const LOGIN_HASHES: usize = 1000;
+
+/// Wait between two looks at how far a publication is.
+pub const PUBLISH_POLL: Duration = Duration::from_secs(3);
+
+/// Longest wait for a publication: the builder's own limit.
+pub const PUBLISH_TIME: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// Published websites that one page of the list holds.
+pub const DOMAINS_PAGE: u64 = 500;
+
+/// Most published websites of a brand.
+pub const DOMAINS: u64 = 5_000_000;
+
+/// Time between two readings of the list of published websites, as the builder's documentation demands.
+pub const STATISTICS_TIME: Duration = Duration::from_secs(3 * 60 * 60);
+
+/// Time after which a reading that failed may be tried again.
+pub const STATISTICS_RETRY: Duration = Duration::from_secs(10 * 60);
+
+/// Time for which it is remembered which calls a builder has.
+pub const PROBE_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Largest recorded request or answer, in bytes.
+pub const RECORD_BYTES: usize = 64 * 1024;
+/// Longest description of a backup, in bytes.
+pub const BACKUP_DESCRIPTION_BYTES: usize = 500;
+
+/// Piece in which files are copied, in bytes.
+pub const COPY_BYTES: usize = 64 * 1024;
+
+/// Largest manifest of a backup, in bytes.
+pub const BACKUP_MANIFEST_BYTES: u64 = 16 * 1024;
+
+/// Most attempts of a job that must not be lost; with the pauses between them, about four days.
+pub const JOB_ATTEMPTS: u32 = 24;
+
+/// Pause after the first attempt of a job; it doubles with each further one.
+pub const JOB_PAUSE: Duration = Duration::from_secs(60);
+
+/// Longest pause between two attempts of a job.
+pub const JOB_LONGEST_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Most jobs of one kind of work at a time, where no setting says otherwise.
+pub const JOBS_PER_LANE: usize = 4;
+
+/// How often the program that runs jobs looks for new ones.
+pub const JOB_TICK: Duration = Duration::from_millis(500);
+
+/// Longest wait for running jobs when the program that runs them is told to stop.
+pub const JOB_STOP_TIME: Duration = Duration::from_secs(60);
+
+/// Stack of the thread of a job, in bytes.
+pub const JOB_STACK_BYTES: usize = 1024 * 1024;
+
+/// Days for which jobs that have ended are remembered.
+pub const JOB_DAYS: u64 = 90;
+/// Generations of publication credentials that are taken: the current one and those before it.
+pub const CREDENTIAL_GENERATIONS: u64 = 3;
+
+/// Most connections of one web server's user to the broker at a time.
+pub const CONNECTIONS_PER_WEB_USER: usize = 256;
+
+/// Most requests of one web server's user that the broker works on at a time; the others of its threads are for clicks.
+pub const RUNNING_PER_WEB_USER: usize = 12;
+
+/// Most requests from one client address that the broker decides about at a time.
+pub const RUNNING_PER_ADDRESS: usize = 8;
+
+/// Longest time for which the publication endpoint asks again when the broker has too much to do.
+pub const ENDPOINT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Most of the body of a refused publication request that is still read, so that the refusal arrives, in bytes.
+pub const ENDPOINT_DRAIN_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Longest time for which the body of a refused publication request is read.
+pub const ENDPOINT_DRAIN_TIME: Duration = Duration::from_secs(30);
+
+/// Largest body of a publication request that the endpoint reads itself (the start of an internal publication), in bytes.
+pub const ENDPOINT_FORM_BYTES: u64 = 32 * 1024;
+
+/// Largest file that the builder may put, in bytes.
+pub const PUT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Longest silence in the middle of a file that the builder puts, and longest wait for it to take an answer.
+pub const PUT_SILENCE: Duration = Duration::from_secs(30);
+
+/// Longest time for one file that the builder puts.
+pub const PUT_TIME: Duration = Duration::from_secs(60 * 60);
+
+/// Most workers, the processes that write below document roots, at a time.
+pub const WORKER_PROCESSES: usize = 32;
+
+/// Most workers of one account at a time.
+pub const WORKER_PROCESSES_PER_ACCOUNT: usize = 4;
+
+/// Most publication requests of one site at a time.
+pub const REQUESTS_PER_WORKER: usize = 16;
+
+/// Longest wait for a worker to start, or for the one before it to end.
+pub const WORKER_START_TIME: Duration = Duration::from_secs(10);
+
+/// Time without a request after which a site's worker closes the publication and ends.
+pub const WORKER_QUIET: Duration = Duration::from_secs(2 * 60);
+
+/// Longest time for which a worker that was told to end may still write to the disk.
+pub const WORKER_CLOSE_TIME: Duration = Duration::from_secs(60);
+
+/// Time after which the broker looks again whether the sites of its workers may still be published to.
+pub const WORKER_PATROL: Duration = Duration::from_secs(5);
+
+/// Largest message between broker and worker, in bytes.
+pub const WORKER_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Most memory that a worker can have for data, in bytes.
+pub const WORKER_MEMORY: u64 = 256 * 1024 * 1024;
+
+/// Most files that a worker can have open.
+pub const WORKER_FILES: u64 = 512;
+
 /// Longest path of a published file below its document root, in bytes.
 pub const PATH_BYTES: usize = 4096;
 

@@ -2,13 +2,17 @@
 
 pub mod admin;
 mod binding;
+mod call;
 pub mod doctor;
+pub mod endpoint;
 mod language;
 mod open;
 mod overview;
 pub mod policy;
+pub mod presence;
 mod principal;
 mod publication;
+pub mod published;
 pub(crate) mod quota;
 pub mod token;
 
@@ -23,6 +27,8 @@ use crate::panel::{self, Account, Panel, PanelSession};
 use crate::store::{InstallKey, Store};
 use crate::types::{Domain, Username};
 
+pub use call::CallRequest;
+pub(crate) use call::call;
 pub(crate) use open::open;
 pub use open::{OpenRequest, Session};
 pub(crate) use overview::overview;

@@ -3,6 +3,7 @@
 mod account_id;
 mod domain;
 mod host_pattern;
+mod network;
 mod reference;
 mod rel_path;
 mod secret;
@@ -13,6 +14,7 @@ mod web_url;
 pub use account_id::AccountId;
 pub use domain::Domain;
 pub use host_pattern::HostPattern;
+pub use network::{Network, NotANetwork};
 pub use reference::Reference;
 pub use rel_path::{PathFault, RelPath};
 pub use secret::Secret;
