@@ -80,7 +80,7 @@ fn row(entry: &AuditEntry) -> Vec<Cell> {
 
 /// `2026-11-21 09:30:00`, from seconds since 1970. The calendar's arithmetic counts days from 1 March of the year 0, so that the leap day is a year's
 /// last.
-fn utc(seconds: u64) -> String {
+pub(super) fn utc(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

@@ -10,6 +10,7 @@ mod doctor;
 mod open;
 mod output;
 mod progress;
+mod publish;
 mod revoke;
 mod site;
 mod sites;
@@ -112,6 +113,7 @@ enum Command {
     Audit(audit::Arguments),
     Revoke(revoke::Arguments),
     Site(site::Arguments),
+    Publish(publish::Arguments),
     #[cfg(feature = "sandbox")]
     Demo(demo::Arguments),
 }
@@ -171,6 +173,7 @@ impl Command {
             Self::Audit(command) => command.json,
             Self::Revoke(command) => command.json,
             Self::Site(command) => command.wants_json(),
+            Self::Publish(command) => command.wants_json(),
             Self::Broker | Self::Worker => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
@@ -190,6 +193,7 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Audit(command) => audit::run(command, reach, output),
         Command::Revoke(command) => revoke::run(command, reach, output),
         Command::Site(command) => site::run(command, reach, output),
+        Command::Publish(command) => publish::run(command, reach, output),
         #[cfg(feature = "sandbox")]
         Command::Demo(command) => demo::run(command, output),
     }

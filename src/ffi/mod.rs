@@ -24,6 +24,7 @@ mod guard;
 mod handle;
 mod options;
 mod pointer;
+mod publication;
 mod session;
 mod status;
 #[cfg(test)]
@@ -33,6 +34,7 @@ mod text;
 pub use account::*;
 pub use error::*;
 pub use handle::*;
+pub use publication::*;
 pub use session::*;
 pub use status::*;
 pub use text::pgate_string_free;
