@@ -43,7 +43,8 @@ pub unsafe extern "C" fn pgate_publication_status(
 /// kind ("http", "archive", "undo", "unpublish"), opened and closed (seconds since 1970), files,
 /// bytes. Members and kinds may be added in later versions.
 ///
-/// Arguments, result and errors as for pgate_publication_status().
+/// Arguments and errors as for pgate_publication_status(). *out becomes a string, which the caller
+/// frees with pgate_string_free().
 ///
 /// Since 1.0.
 #[unsafe(no_mangle)]
@@ -61,8 +62,9 @@ pub unsafe extern "C" fn pgate_publication_history(
 /// Goes back to what was published before the last publication; one under way is closed first. For
 /// root only.
 ///
-/// *out becomes JSON: number, removed, restored, set_aside (files that were changed by hand since;
-/// they are kept below .panelgate in the home), kept. Arguments as for pgate_publication_status().
+/// *out becomes a string, which the caller frees with pgate_string_free(): a JSON object with
+/// number, removed, restored, set_aside (files that were changed by hand since; they are kept below
+/// .panelgate in the home), kept. Arguments as for pgate_publication_status().
 ///
 /// Takes time with the number of files. The same errors, and PGATE_ERR_NOTHING_PUBLISHED if there
 /// is nothing to go back to, PGATE_ERR_NO_SPACE. After an error it can be called again and goes on.
@@ -83,7 +85,8 @@ pub unsafe extern "C" fn pgate_publication_undo(
 /// Removes exactly what was published, and puts back what was there before the first publication.
 /// For root only.
 ///
-/// Arguments, result and errors as for pgate_publication_undo().
+/// Arguments and errors as for pgate_publication_undo(). *out becomes a string like there, which
+/// the caller frees with pgate_string_free().
 ///
 /// Since 1.0.
 #[unsafe(no_mangle)]
