@@ -2,10 +2,13 @@
 //! publication puts into an account's document root.
 
 pub mod apply;
+pub mod archive;
 pub mod confine;
 mod credentials;
+mod form;
 pub mod journal;
 pub mod worker;
 pub mod workers;
 
 pub use credentials::{EndpointAccess, endpoint_accepts, endpoint_access, generation};
+pub use form::{StartForm, ZipField};
