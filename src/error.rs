@@ -17,7 +17,7 @@ macro_rules! kinds {
         /// What went wrong, as a stable code for programs.
         ///
         /// Codes come in blocks of a hundred: 1xx caller and configuration, 2xx account data, 3xx builder, 4xx publication,
-        /// 5xx page request, 6xx store, 9xx faults of Panelgate itself. They are never renumbered.
+        /// 5xx page request, 6xx store, 7xx backups, 9xx faults of Panelgate itself. They are never renumbered.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorKind { $( $(#[doc = $doc])+ $name, )+ }
@@ -102,6 +102,19 @@ kinds! {
     /// The publication of this site is not set up.
     Publication = 401, exit 40, http 500, retry false, "publication";
 
+    /// The builder shows no valid credentials for the site.
+    CredentialsRejected = 431, exit 65, http 401, retry false, "credentials-rejected";
+    /// The builder sends a file without saying how long it is.
+    LengthRequired = 432, exit 66, http 411, retry false, "length-required";
+    /// What the builder asks for cannot be done with a file or directory of that name.
+    PathRefused = 433, exit 67, http 403, retry false, "path-refused";
+    /// The disk or the account's quota is full.
+    NoSpace = 434, exit 68, http 507, retry true, "no-space";
+    /// The site's document root cannot be published to.
+    DocumentRoot = 435, exit 69, http 403, retry false, "document-root";
+    /// Nothing of the site is published that could be taken back.
+    NothingPublished = 436, exit 61, http 409, retry false, "nothing-published";
+
     /// The form has expired or was not made for this visitor.
     TokenRejected = 501, exit 50, http 403, retry false, "token-rejected";
     /// The request is malformed.
@@ -115,6 +128,15 @@ kinds! {
 
     /// The store cannot be read or written.
     Store = 600, exit 60, http 500, retry true, "store";
+
+    /// What makes the backup cannot do this.
+    BackupUnsupported = 701, exit 80, http 501, retry false, "backup-unsupported";
+    /// What makes the backup has tried, or refuses.
+    BackupFailed = 702, exit 81, http 502, retry false, "backup-failed";
+    /// What makes the backup cannot be reached, hangs, or answers what is not documented.
+    BackupProvider = 703, exit 82, http 502, retry true, "backup-provider";
+    /// There is no such backup, or no such job.
+    BackupNotFound = 704, exit 83, http 404, retry false, "backup-not-found";
 
     /// A fault of Panelgate or of the system below it.
     Internal = 900, exit 70, http 500, retry false, "internal";

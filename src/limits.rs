@@ -268,3 +268,133 @@ pub const PROBE_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Largest recorded request or answer, in bytes.
 pub const RECORD_BYTES: usize = 64 * 1024;
+/// Longest description of a backup, in bytes.
+pub const BACKUP_DESCRIPTION_BYTES: usize = 500;
+
+/// Piece in which files are copied, in bytes.
+pub const COPY_BYTES: usize = 64 * 1024;
+
+/// Largest manifest of a backup, in bytes.
+pub const BACKUP_MANIFEST_BYTES: u64 = 16 * 1024;
+
+/// Most attempts of a job that must not be lost; with the pauses between them, about four days.
+pub const JOB_ATTEMPTS: u32 = 24;
+
+/// Pause after the first attempt of a job; it doubles with each further one.
+pub const JOB_PAUSE: Duration = Duration::from_secs(60);
+
+/// Longest pause between two attempts of a job.
+pub const JOB_LONGEST_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Most jobs of one kind of work at a time, where no setting says otherwise.
+pub const JOBS_PER_LANE: usize = 4;
+
+/// How often the program that runs jobs looks for new ones.
+pub const JOB_TICK: Duration = Duration::from_millis(500);
+
+/// Longest wait for running jobs when the program that runs them is told to stop.
+pub const JOB_STOP_TIME: Duration = Duration::from_secs(60);
+
+/// Stack of the thread of a job, in bytes.
+pub const JOB_STACK_BYTES: usize = 1024 * 1024;
+
+/// Days for which jobs that have ended are remembered.
+pub const JOB_DAYS: u64 = 90;
+/// Generations of publication credentials that are taken: the current one and those before it.
+pub const CREDENTIAL_GENERATIONS: u64 = 3;
+
+/// Most connections of one web server's user to the broker at a time.
+pub const CONNECTIONS_PER_WEB_USER: usize = 256;
+
+/// Most requests of one web server's user that the broker works on at a time; the others of its threads are for clicks.
+pub const RUNNING_PER_WEB_USER: usize = 12;
+
+/// Most requests from one client address that the broker decides about at a time.
+pub const RUNNING_PER_ADDRESS: usize = 8;
+
+/// Longest time for which the publication endpoint asks again when the broker has too much to do.
+pub const ENDPOINT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Most of the body of a refused publication request that is still read, so that the refusal arrives, in bytes.
+pub const ENDPOINT_DRAIN_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Longest time for which the body of a refused publication request is read.
+pub const ENDPOINT_DRAIN_TIME: Duration = Duration::from_secs(30);
+
+/// Largest body of a publication request that the endpoint reads itself (the start of an internal publication), in bytes.
+pub const ENDPOINT_FORM_BYTES: u64 = 32 * 1024;
+
+/// Largest file that the builder may put, in bytes.
+pub const PUT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Longest silence in the middle of a file that the builder puts, and longest wait for it to take an answer.
+pub const PUT_SILENCE: Duration = Duration::from_secs(30);
+
+/// Longest time for one file that the builder puts.
+pub const PUT_TIME: Duration = Duration::from_secs(60 * 60);
+
+/// Most workers, the processes that write below document roots, at a time.
+pub const WORKER_PROCESSES: usize = 32;
+
+/// Most workers of one account at a time.
+pub const WORKER_PROCESSES_PER_ACCOUNT: usize = 4;
+
+/// Most publication requests of one site at a time.
+pub const REQUESTS_PER_WORKER: usize = 16;
+
+/// Longest wait for a worker to start, or for the one before it to end.
+pub const WORKER_START_TIME: Duration = Duration::from_secs(10);
+
+/// Time without a request after which a site's worker closes the publication and ends.
+pub const WORKER_QUIET: Duration = Duration::from_secs(2 * 60);
+
+/// Longest time for which a worker that was told to end may still write to the disk.
+pub const WORKER_CLOSE_TIME: Duration = Duration::from_secs(60);
+
+/// Time after which the broker looks again whether the sites of its workers may still be published to.
+pub const WORKER_PATROL: Duration = Duration::from_secs(5);
+
+/// Largest message between broker and worker, in bytes.
+pub const WORKER_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Most memory that a worker can have for data, in bytes.
+pub const WORKER_MEMORY: u64 = 256 * 1024 * 1024;
+
+/// Most files that a worker can have open.
+pub const WORKER_FILES: u64 = 512;
+
+/// Longest path of a published file below its document root, in bytes.
+pub const PATH_BYTES: usize = 4096;
+
+/// Longest segment of such a path, in bytes.
+pub const PATH_SEGMENT_BYTES: usize = 255;
+
+/// Most segments of such a path.
+pub const PATH_DEPTH: usize = 64;
+
+/// Most entries of one directory that are listed.
+pub const LIST_ENTRIES: usize = 50_000;
+
+/// Largest journal of one publication, in bytes.
+pub const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Longest line of a journal or manifest, in bytes.
+pub const JOURNAL_LINE_BYTES: usize = 32 * 1024;
+
+/// Largest manifest of a site, in bytes.
+pub const MANIFEST_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Most files and directories that one publication touches.
+pub const PUBLISHED_FILES: usize = 100_000;
+
+/// Most publications of a site that are remembered by name.
+pub const PUBLICATIONS_KEPT: usize = 50;
+
+/// Largest `.htaccess` whose persistent block is kept, in bytes.
+pub const HTACCESS_BYTES: u64 = 1024 * 1024;
+
+/// Longest time for which lines of a journal may wait for the disk while a window is open.
+pub const JOURNAL_SYNC: Duration = Duration::from_secs(1);
+
+/// Longest wait for another worker of a site to end.
+pub const SITE_LOCK_TIME: Duration = Duration::from_secs(2);

@@ -201,6 +201,8 @@ fn without_root_and_configuration_it_says_who_can() {
         (&["audit"], 4, "only root can do this"),
         (&["revoke", "--all"], 4, "only root can do this"),
         (&["site", "claim", "shop.example"], 4, "only root can do this"),
+        (&["jobs"], 4, "only root can do this"),
+        (&["jobs", "list"], 4, "only root can do this"),
         (&["broker"], 4, "the broker must be started as root"),
     ] {
         let mut command = Command::new(&program);
@@ -533,15 +535,6 @@ fn the_demo_ends_on_a_signal_and_leaves_nothing_behind() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().flat_map(|e| walk(e.unwrap().path())).collect();
     assert!(left.is_empty(), "{left:?}");
-}
-
-#[test]
-fn the_demo_says_what_is_missing() {
-    let dir = tempfile::tempdir().unwrap();
-    let program = dir.path().join("panelgate");
-    std::fs::copy(PROGRAM, &program).unwrap();
-    let output = Command::new(&program).env_clear().args(["demo", "--check"]).output().unwrap();
-    ends(&output, 5, "the demo needs the program panelgate-cgi");
 }
 
 fn walk(path: std::path::PathBuf) -> Vec<std::path::PathBuf> {

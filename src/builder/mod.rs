@@ -8,6 +8,7 @@
 //! - `invoke`: any call, as the table [`crate::calls`] says it is made
 //! - `template`, `website`, `licence`: the same with types of their own; `tolerant`: how answers are read
 //! - `probe`: the doctor's two calls; `presence`: which calls this builder has
+//! - [`project`]: the editable project of a site, as a file
 
 mod address;
 mod buffer;
@@ -17,6 +18,7 @@ mod invoke;
 pub mod licence;
 mod presence;
 mod probe;
+pub mod project;
 mod replies;
 mod session;
 pub mod template;

@@ -4,6 +4,7 @@ pub mod admin;
 mod binding;
 mod call;
 pub mod doctor;
+pub mod endpoint;
 mod language;
 mod open;
 mod overview;

@@ -9,6 +9,8 @@
 mod audit;
 mod database;
 mod install_key;
+mod jobs;
+mod jobs_lock;
 mod published;
 mod rename;
 mod sites;
@@ -16,5 +18,7 @@ mod sites;
 pub use audit::{AuditEntry, AuditQuery};
 pub use database::Store;
 pub use install_key::InstallKey;
+pub use jobs::{Job, JobFacts, JobQuery, JobState, NewJob, Queued};
+pub use jobs_lock::JobsLock;
 pub use published::{PresenceRow, PublishedRow, Reading};
 pub use sites::{Binding, Facts, SiteRow};

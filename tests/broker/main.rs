@@ -9,6 +9,7 @@ mod faults;
 mod hostile;
 mod matrix;
 mod ownership;
+mod packaged;
 mod service;
 mod world;
 
