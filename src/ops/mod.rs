@@ -14,6 +14,7 @@ mod principal;
 mod publication;
 pub mod published;
 pub(crate) mod quota;
+pub mod save_project;
 pub mod token;
 
 use std::sync::{Mutex, OnceLock, PoisonError};

@@ -239,6 +239,43 @@ fn a_site_from_its_making_to_its_end() {
 }
 
 #[test]
+fn a_project_is_copied_before_it_is_deleted() {
+    needs_root!();
+    let server = Server::new();
+    for (arguments, copied) in [(&[][..], true), (&["--no-backup"], false)] {
+        assert!(server.run(&["open", "shop.example"], "").status.success());
+        server.builder.set_project("shop.example", b"the project".to_vec());
+        let words = [&["site", "delete", "shop.example", "--yes", "--json"], arguments].concat();
+        let said: Value = serde_json::from_str(&server.good(&words, "")).unwrap();
+        assert_eq!(said["backup"].is_string(), copied, "{said}");
+        if let Some(file) = said["backup"].as_str() {
+            let folder = server.path("state/backups/shop.example");
+            assert_eq!(
+                std::fs::read(folder.join(Path::new(file).file_name().unwrap())).unwrap(),
+                b"the project"
+            );
+        }
+        assert_eq!(server.builder.project("shop.example"), None);
+    }
+    // What cannot be copied is not deleted.
+    assert!(server.run(&["open", "shop.example"], "").status.success());
+    server.builder.push_fault(panelgate::sandbox::http::Response::json(
+        500,
+        &json!({ "error": { "message": "Disk full" } }),
+    ));
+    server.bad(&["site", "delete", "shop.example", "--yes"], "", 34, "nothing is deleted before its backup");
+    assert!(
+        !server
+            .builder
+            .requests()
+            .iter()
+            .rev()
+            .take(1)
+            .any(|request| request.target.ends_with("delete-site"))
+    );
+}
+
+#[test]
 fn licences() {
     needs_root!();
     let server = Server::with(Options { published: 450, ..Options::new("brand", "hunter2") }, "");
