@@ -299,7 +299,7 @@ impl Project {
         Ok(json!({ "ok": true, "template": template, "pages": made }))
     }
 
-    fn named<'a>(body: &'a Map<String, Value>) -> Result<Vec<&'a str>, Refused> {
+    fn named(body: &Map<String, Value>) -> Result<Vec<&str>, Refused> {
         let items = body.get("pages").and_then(Value::as_array).ok_or(Refused::Text(BAD_INPUT))?;
         items.iter().map(Value::as_str).collect::<Option<_>>().ok_or(Refused::Text(BAD_INPUT))
     }

@@ -359,6 +359,35 @@ fn looking_and_recording() {
 }
 
 #[test]
+fn help_teaches_and_fits() {
+    let server = Server::new();
+    for (arguments, wanted) in [
+        (&["call", "--help"][..], &["Examples:", "--list", "--record", "[call NAME]"][..]),
+        (&["site", "--help"], &["create", "rename", "publish", "delete", "pages", "settings", "claim"]),
+        (&["site", "create", "--help"], &["Examples:", "--set", "Asks before it does"]),
+        (&["site", "rename", "--help"], &["nobody's yet", "JSON:"]),
+        (&["site", "publish", "--help"], &["2 hours", "--no-wait"]),
+        (&["site", "delete", "--help"], &["--no-backup", "--yes"]),
+        (&["site", "pages", "--help"], &["add", "copy", "remove"]),
+        (&["site", "settings", "--help"], &["JSON:"]),
+        (&["template", "list", "--help"], &["--categories", "JSON:"]),
+        (&["template", "show", "--help"], &["JSON:"]),
+        (&["licence", "--help"], &["domains", "block", "unblock", "ip"]),
+        (&["licence", "domains", "--help"], &["3 hours", "JSON:"]),
+        (&["licence", "ip", "--help"], &["list", "add", "update", "delete"]),
+        (&["licence", "ip", "update", "--help"], &["--to", "--brand"]),
+        (&["builder", "probe", "--help"], &["GET", "--again", "--record", "JSON:"]),
+    ] {
+        let help = server.good(arguments, "");
+        for text in wanted {
+            assert!(help.contains(text), "{arguments:?}: {text}: {help}");
+        }
+        let long = help.lines().find(|line| line.chars().count() > 100);
+        assert!(long.is_none(), "{arguments:?}: {long:?}");
+    }
+}
+
+#[test]
 fn an_account_without_root_is_told_so() {
     let server = Server::new();
     if is_root() {
