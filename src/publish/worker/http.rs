@@ -144,13 +144,10 @@ impl Site {
         let result = match what {
             Manage::Status => files.status().map(serde_json::to_value),
             Manage::History => files.history().map(|history| serde_json::to_value(newest(history))),
-            Manage::Undo => {
-                files.close_window().and_then(|_| files.undo()).map(serde_json::to_value)
+            Manage::Undo => files.close_window().and_then(|_| files.undo()).map(serde_json::to_value),
+            Manage::Unpublish => {
+                files.close_window().and_then(|_| files.unpublish()).map(serde_json::to_value)
             }
-            Manage::Unpublish => files
-                .close_window()
-                .and_then(|_| files.unpublish())
-                .map(serde_json::to_value),
         };
         result.map_err(|fault| error_of(&fault))?.map_err(|error| {
             Error::new(ErrorKind::Internal, "the result cannot be written").with_source(error)
