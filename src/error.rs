@@ -101,6 +101,14 @@ kinds! {
 
     /// The publication of this site is not set up.
     Publication = 401, exit 40, http 500, retry false, "publication";
+    /// The archive with the website is damaged, or holds what may not be published.
+    Archive = 411, exit 41, http 403, retry false, "archive";
+    /// The archive with the website cannot be downloaded.
+    Download = 412, exit 42, http 502, retry true, "download";
+    /// The website is being published already.
+    PublicationBusy = 413, exit 43, http 409, retry true, "publication-busy";
+    /// The publication was broken off before its end.
+    PublicationInterrupted = 414, exit 44, http 503, retry true, "publication-interrupted";
 
     /// The builder shows no valid credentials for the site.
     CredentialsRejected = 431, exit 65, http 401, retry false, "credentials-rejected";

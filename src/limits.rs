@@ -212,6 +212,63 @@ pub const SANDBOX_SITES: usize = 1000;
 /// Most sessions that the embedded builder remembers.
 pub const SANDBOX_SESSIONS: usize = 1000;
 
+/// Most entries of a published archive.
+pub const ARCHIVE_ENTRIES: usize = 50_000;
+
+/// Largest directory of a published archive, in bytes.
+pub const ARCHIVE_DIRECTORY_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Most bytes of all names in a published archive together.
+pub const ARCHIVE_NAME_BYTES: usize = 6 * 1024 * 1024;
+
+/// Most bytes of all contents of a published archive together.
+pub const ARCHIVE_CONTENT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Bytes of contents up to which a published archive may be compressed as well as can be.
+pub const ARCHIVE_UNSUSPICIOUS_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Most times that the contents of a larger one may be its compressed size.
+pub const ARCHIVE_RATIO: u64 = 100;
+
+/// Time within which the same archive's address again is the same publication.
+pub const PUBLICATION_REPEAT: Duration = Duration::from_secs(10 * 60);
+
+/// Most publications of one site that have not ended: one that runs and one that waits.
+pub const PUBLICATIONS_PER_SITE: u64 = 2;
+
+/// How often a publication is begun, if the broker ends in the middle of it.
+pub const PUBLICATION_ATTEMPTS: u64 = 2;
+
+/// How long the end of a publication can be asked for.
+pub const PUBLICATION_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Largest archive of a publication, in bytes.
+pub const DOWNLOAD_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Longest download of an archive, with its redirects.
+pub const DOWNLOAD_TIME: Duration = Duration::from_secs(20 * 60);
+
+/// Time over which the speed of a download is measured, and longest silence within it.
+pub const DOWNLOAD_PACE: Duration = Duration::from_secs(30);
+
+/// Fewest bytes of an archive in that time.
+pub const DOWNLOAD_PACE_BYTES: u64 = 256 * 1024;
+
+/// Most redirects of the download of an archive.
+pub const DOWNLOAD_REDIRECTS: u32 = 3;
+
+/// How often a download is tried that is broken off or that the builder cannot answer.
+pub const DOWNLOAD_ATTEMPTS: u32 = 3;
+
+/// Bytes that a download leaves free where the state is kept.
+pub const SPOOL_RESERVE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Publications by archive that the broker works on at a time.
+pub const PUBLICATION_THREADS: usize = 4;
+
+/// Longest work on one publication by archive.
+pub const PUBLICATION_TIME: Duration = Duration::from_secs(30 * 60);
+
 /// Time for which DirectAdmin's word about a session is taken again.
 pub const PANEL_SESSION_TIME: Duration = Duration::from_secs(30);
 

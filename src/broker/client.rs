@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::endpoint::{Head, ManageRequest, Reply};
+use crate::ops::internal::Word;
 use crate::ops::{CallRequest, OpenRequest, Overview, OverviewRequest, Session};
 use crate::sys::descriptors;
 use crate::types::Reference;
@@ -52,8 +53,11 @@ impl Remote {
         let malformed =
             |error: serde_json::Error| self.unavailable("its answer is malformed").with_source(error);
         match serde_json::from_value(value).map_err(malformed)? {
-            Admitted { go: true, answer: None } => Ok(Admission::Go(HandOver { remote: self, stream, end })),
-            Admitted { go: false, answer: Some(reply) } => Ok(Admission::Answer(reply)),
+            Admitted { go: true, answer: None, action: None } => {
+                Ok(Admission::Go(HandOver { remote: self, stream, end }))
+            }
+            Admitted { go: false, answer: Some(reply), action: None } => Ok(Admission::Answer(reply)),
+            Admitted { go: false, answer: None, action: Some(word) } => Ok(Admission::Action(word)),
             Admitted { .. } => Err(self.unavailable("its answer is neither yes nor the answer itself")),
         }
     }
@@ -192,6 +196,8 @@ pub enum Admission<'a> {
     Go(HandOver<'a>),
     /// They are not needed: this is the answer.
     Answer(Reply),
+    /// They are not needed: this became of a publication by archive.
+    Action(Word),
 }
 
 /// The right to hand over the web server's descriptors.

@@ -145,6 +145,9 @@ impl Desk {
                 Admission::Answer(reply) => {
                     value(&Admitted { answer: Some(reply), ..Admitted::default() }).map(Done::Value)
                 }
+                Admission::Action(word) => {
+                    value(&Admitted { action: Some(word), ..Admitted::default() }).map(Done::Value)
+                }
             };
         }
         if operation != Operation::OpenSite {

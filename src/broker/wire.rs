@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::admin::Target;
 use crate::ops::endpoint::{Head, ManageRequest, Reply};
+use crate::ops::internal::Word;
 use crate::ops::token::Binding;
 use crate::ops::{CallRequest, OpenRequest, Operation, Overview, OverviewRequest, Session, SiteEntry};
 use crate::panel::{Account, PanelSession, Site, SiteKind};
@@ -265,7 +266,7 @@ impl PublishArgs {
     }
 }
 
-/// Result of `publish`: exactly one of the two is there.
+/// Result of `publish`: exactly one of the three is there.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Admitted {
     /// The descriptors may come.
@@ -274,6 +275,9 @@ pub(super) struct Admitted {
     /// They are not needed: this is the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) answer: Option<Reply>,
+    /// They are not needed: this became of a publication by archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) action: Option<Word>,
 }
 
 /// Arguments of `publication` and `unpublish`.

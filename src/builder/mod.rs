@@ -3,6 +3,7 @@
 //! - `call`: one POST with its redirects and its deadline
 //! - `faults`: what stopped a call on its way
 //! - `replies`: what the builder answered
+//! - `download`: fetching the archive of a publication
 //! - `address`: which addresses of the builder's may be used
 //! - `session`: `requestLogin`
 //! - `invoke`: any call, as the table [`crate::calls`] says it is made
@@ -13,6 +14,7 @@
 mod address;
 mod buffer;
 mod call;
+mod download;
 mod faults;
 mod invoke;
 pub mod licence;
@@ -42,6 +44,7 @@ use crate::types::WebUrl;
 
 use buffer::SecretBuffer;
 use call::Outgoing;
+pub use download::{Download, fetch, may_fetch};
 use invoke::Hashes;
 pub use invoke::Site;
 use presence::Recorder;

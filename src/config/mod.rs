@@ -230,6 +230,10 @@ pub struct PublishConfig {
     pub endpoint: Option<WebUrl>,
     /// `ssh_host`: host or address that the builder logs in to by SSH; the account's public address unless set.
     pub ssh_host: Option<String>,
+    /// `download_hosts`: further hosts that archives may be fetched from, also at private addresses; none unless set.
+    pub download_hosts: Vec<HostPattern>,
+    /// `zip_field`: the field of the builder's form that holds the archive's address; looked for unless set.
+    pub zip_field: Option<String>,
     /// `sources`: the addresses that may publish by `http` and `internal`; empty: all.
     pub sources: Vec<Network>,
     /// `worker_program`: what works below document roots, where the program that asks for it is not `panelgate` itself.
@@ -414,9 +418,7 @@ fn builder(file: &IniFile) -> Result<BuilderConfig> {
         .parse("url", |text| base_url(text, allow_http))?
         .map_or_else(|| base_url("https://site.pro/api/", false), Ok)
         .map_err(|fault| section.error("url", fault))?;
-    let mut hosts = section.list("hosts", |text| {
-        HostPattern::parse(text).ok_or_else(|| format!("{} is not a host, *.host or host:port", quote(text)))
-    })?;
+    let mut hosts = section.list("hosts", host_pattern)?;
     if hosts.is_empty() {
         hosts.push(HostPattern::exact(url.host()));
         hosts.extend(HostPattern::below(url.host()));
@@ -464,6 +466,8 @@ fn publish(file: &IniFile) -> Result<PublishConfig> {
             Err(fault) => Err(fault.to_string()),
         })?,
         ssh_host: section.parse("ssh_host", host)?,
+        download_hosts: section.list("download_hosts", host_pattern)?,
+        zip_field: section.text("zip_field").map(str::to_owned),
         sources: section.list("sources", str::parse::<Network>)?,
         worker_program: absolute(&section, "worker_program", "/usr/bin/panelgate")?,
     };
@@ -552,6 +556,10 @@ fn absolute_path(text: &str) -> std::result::Result<PathBuf, &'static str> {
     let path = PathBuf::from(text);
     let climbs = path.components().any(|part| part == std::path::Component::ParentDir);
     if path.is_absolute() && !climbs { Ok(path) } else { Err("it must be an absolute path without \"..\"") }
+}
+
+fn host_pattern(text: &str) -> std::result::Result<HostPattern, String> {
+    HostPattern::parse(text).ok_or_else(|| format!("{} is not a host, *.host or host:port", quote(text)))
 }
 
 fn host(text: &str) -> std::result::Result<String, &'static str> {

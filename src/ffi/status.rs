@@ -83,6 +83,18 @@ pub const PGATE_ERR_BUILDER_URL: pgate_status = 307;
 /// The publication of this site is not set up.
 pub const PGATE_ERR_PUBLICATION: pgate_status = 401;
 
+/// The archive with the website is damaged, or holds what may not be published.
+pub const PGATE_ERR_ARCHIVE: pgate_status = 411;
+
+/// The archive with the website cannot be downloaded.
+pub const PGATE_ERR_DOWNLOAD: pgate_status = 412;
+
+/// The website is being published already.
+pub const PGATE_ERR_PUBLICATION_BUSY: pgate_status = 413;
+
+/// The publication was broken off before its end.
+pub const PGATE_ERR_PUBLICATION_INTERRUPTED: pgate_status = 414;
+
 /// The builder shows no valid credentials for the site.
 pub const PGATE_ERR_CREDENTIALS_REJECTED: pgate_status = 431;
 

@@ -5,6 +5,7 @@ mod binding;
 mod call;
 pub mod doctor;
 pub mod endpoint;
+pub mod internal;
 mod language;
 mod open;
 mod overview;
@@ -17,6 +18,7 @@ pub(crate) mod quota;
 pub mod save_project;
 pub mod token;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -47,6 +49,8 @@ pub struct Context {
     /// The builder.
     pub builder: Client,
     uids: SystemUids,
+    /// Whether the log has the names of the fields of the builder's forms.
+    fields_named: AtomicBool,
     key: OnceLock<InstallKey>,
     store: OnceLock<Store>,
     /// Refusals of each account that the audit still takes.
@@ -63,7 +67,16 @@ impl Context {
         let builder = Client::new(&config.builder);
         let uids = SystemUids::resolve(&config, panel.as_ref())?;
         let refusals = Mutex::new(Quota::new(limits::AUDIT_REFUSALS, limits::AUDIT_REFUSAL_REFILL));
-        Ok(Self { config, panel, builder, uids, key: OnceLock::new(), store: OnceLock::new(), refusals })
+        Ok(Self {
+            config,
+            panel,
+            builder,
+            uids,
+            fields_named: AtomicBool::new(false),
+            key: OnceLock::new(),
+            store: OnceLock::new(),
+            refusals,
+        })
     }
 
     /// The uids of system users that the configuration names.

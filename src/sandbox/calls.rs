@@ -214,9 +214,11 @@ impl World {
         }
         let offset = number(body, "offset").ok_or(Refused::Text(BAD_INPUT))?.unwrap_or(0);
         let limit = number(body, "limit").ok_or(Refused::Text(BAD_INPUT))?.unwrap_or(u64::MAX);
-        let others =
-            (0..self.others).map(|number| listed(&format!("site{number}.example"), number % 10 == 0));
-        let page = own.chain(others).skip(offset as usize).take(usize::try_from(limit).unwrap_or(usize::MAX));
+        let before = self.projects.len() as u64;
+        let others = (offset.saturating_sub(before).min(self.others)..self.others)
+            .map(|number| listed(&format!("site{number}.example"), number % 10 == 0));
+        let own = own.skip(usize::try_from(offset).unwrap_or(usize::MAX));
+        let page = own.chain(others).take(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(json!({ "ok": true, "domains": page.collect::<Vec<Value>>() }))
     }
 
