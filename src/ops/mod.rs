@@ -15,6 +15,7 @@ mod principal;
 mod publication;
 pub mod published;
 pub(crate) mod quota;
+pub mod save_project;
 pub mod token;
 
 use std::sync::atomic::AtomicBool;

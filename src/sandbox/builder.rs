@@ -285,7 +285,9 @@ impl State {
             data.sessions.iter().find(|(known, _)| known == hash).map(|(_, session)| session.domain.clone())
         });
         let path = request.path().strip_prefix("/api/").unwrap_or_default();
-        let asked = Asked { method: &request.method, path, body: &request.body, site };
+        let deleted = body["domain"].as_str().filter(|_| path == "delete-site" && request.method == "POST");
+        let had_file = deleted.is_some_and(|domain| self.data().projects.remove(domain).is_some());
+        let asked = Asked { method: &request.method, path, body: &request.body, site, had_file };
         self.world.lock().unwrap_or_else(PoisonError::into_inner).answer(&asked)
     }
 
