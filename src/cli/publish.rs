@@ -3,12 +3,12 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::audit::utc;
 use super::output::{Cell, Output, Style};
 use crate::error::Result;
 use crate::gateway::{self, Reach};
 use crate::ops::endpoint::ManageRequest;
 use crate::publish::worker::Manage;
+use crate::sys::clock::utc;
 use crate::types::{Domain, Reference};
 
 /// Show what is published of a site, or take it back

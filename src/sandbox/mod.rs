@@ -4,10 +4,12 @@
 //! sandbox starts one in code.
 
 mod builder;
+mod calls;
 mod checks;
 pub mod demo;
 pub mod http;
 mod page;
+mod projects;
 mod tls;
 pub mod tree;
 pub mod tree_directadmin;
@@ -17,3 +19,4 @@ pub mod tree_plesk;
 mod tree_tests;
 
 pub use builder::{Builder, Options, Recorded, Ui};
+pub use calls::{ErrorShape, FullList};
