@@ -122,11 +122,11 @@ enum Command {
     Audit(audit::Arguments),
     Revoke(revoke::Arguments),
     Site(site::Arguments),
-    Publish(publish::Arguments),
     Template(template::Arguments),
     Licence(licence::Arguments),
     Builder(builder::Arguments),
     Call(call::Arguments),
+    Publish(publish::Arguments),
     #[cfg(feature = "sandbox")]
     Demo(demo::Arguments),
 }
@@ -186,12 +186,12 @@ impl Command {
             Self::Audit(command) => command.json,
             Self::Revoke(command) => command.json,
             Self::Site(command) => command.wants_json(),
-            Self::Publish(command) => command.wants_json(),
             Self::Template(command) => command.wants_json(),
             Self::Licence(command) => command.wants_json(),
             Self::Builder(command) => command.wants_json(),
             Self::Call(_) => true,
             Self::Jobs(command) => command.wants_json(),
+            Self::Publish(command) => command.wants_json(),
             Self::Broker | Self::Worker => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
@@ -212,11 +212,11 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Audit(command) => audit::run(command, reach, output),
         Command::Revoke(command) => revoke::run(command, reach, output),
         Command::Site(command) => site::run(command, reach, output),
-        Command::Publish(command) => publish::run(command, reach, output),
         Command::Template(command) => template::run(command, reach, output),
         Command::Licence(command) => licence::run(command, reach, output),
         Command::Builder(command) => builder::run(command, reach, output),
         Command::Call(command) => call::run(command, reach, output),
+        Command::Publish(command) => publish::run(command, reach, output),
         #[cfg(feature = "sandbox")]
         Command::Demo(command) => demo::run(command, output),
     }
