@@ -399,6 +399,9 @@ pub const WORKER_PROCESSES_PER_ACCOUNT: usize = 4;
 /// Most publication requests of one site at a time.
 pub const REQUESTS_PER_WORKER: usize = 16;
 
+/// Most requests of one site that wait for its worker to start or to end; the others are told to ask again.
+pub const WAITING_PER_SITE: usize = 2;
+
 /// Longest wait for a worker to start, or for the one before it to end.
 pub const WORKER_START_TIME: Duration = Duration::from_secs(10);
 
