@@ -212,6 +212,18 @@ pub const SANDBOX_SITES: usize = 1000;
 /// Most sessions that the embedded builder remembers.
 pub const SANDBOX_SESSIONS: usize = 1000;
 
+/// Most archives that the embedded builder keeps for hosts to fetch.
+pub const SANDBOX_ARCHIVES: usize = 8;
+
+/// Longest publication of the embedded builder.
+pub const SANDBOX_PUBLISH_TIME: Duration = Duration::from_secs(120);
+
+/// Longest answer of an FTP server to a command, in bytes.
+pub const FTP_REPLY_BYTES: usize = 16 * 1024;
+
+/// Largest list of a directory that an FTP server gives, in bytes.
+pub const FTP_LIST_BYTES: u64 = 1024 * 1024;
+
 /// Time for which DirectAdmin's word about a session is taken again.
 pub const PANEL_SESSION_TIME: Duration = Duration::from_secs(30);
 

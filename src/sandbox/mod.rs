@@ -8,6 +8,7 @@ mod checks;
 pub mod demo;
 pub mod http;
 mod page;
+mod publish;
 mod tls;
 pub mod tree;
 pub mod tree_directadmin;
@@ -17,3 +18,4 @@ pub mod tree_plesk;
 mod tree_tests;
 
 pub use builder::{Builder, Options, Recorded, Ui};
+pub use publish::{Ssh, Ways};
