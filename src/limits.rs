@@ -224,6 +224,24 @@ pub const FTP_REPLY_BYTES: usize = 16 * 1024;
 /// Largest list of a directory that an FTP server gives, in bytes.
 pub const FTP_LIST_BYTES: u64 = 1024 * 1024;
 
+/// Longest run of a panel's own program that makes or removes an FTP account.
+pub const FTP_ACCOUNT_TIME: Duration = Duration::from_secs(30);
+
+/// Longest wait for each answer of this machine's FTP server when a login is tried.
+pub const FTP_LOGIN_TIME: Duration = Duration::from_secs(10);
+
+/// Pause between two tries of an FTP login that was just made.
+pub const FTP_LOGIN_PAUSE: Duration = Duration::from_millis(500);
+
+/// Time for which an FTP login that worked is taken to work.
+pub const FTP_LOGIN_MEMORY: Duration = Duration::from_secs(10 * 60);
+
+/// Most FTP logins that are remembered to work.
+pub const FTP_LOGINS: usize = 10_000;
+
+/// Largest file with the builder's public SSH key, in bytes.
+pub const SSH_KEY_BYTES: u64 = 16 * 1024;
+
 /// Time for which DirectAdmin's word about a session is taken again.
 pub const PANEL_SESSION_TIME: Duration = Duration::from_secs(30);
 

@@ -10,6 +10,8 @@ pub mod policy;
 mod principal;
 mod publication;
 pub(crate) mod quota;
+pub mod ssh_keys;
+mod technical;
 pub mod token;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -42,6 +44,8 @@ pub struct Context {
     uids: SystemUids,
     key: OnceLock<InstallKey>,
     store: OnceLock<Store>,
+    /// FTP logins that work.
+    logins: technical::Logins,
     /// Refusals of each account that the audit still takes.
     refusals: Mutex<Quota<Option<Username>>>,
 }
@@ -56,7 +60,17 @@ impl Context {
         let builder = Client::new(&config.builder);
         let uids = SystemUids::resolve(&config, panel.as_ref())?;
         let refusals = Mutex::new(Quota::new(limits::AUDIT_REFUSALS, limits::AUDIT_REFUSAL_REFILL));
-        Ok(Self { config, panel, builder, uids, key: OnceLock::new(), store: OnceLock::new(), refusals })
+        let logins = technical::Logins::default();
+        Ok(Self {
+            config,
+            panel,
+            builder,
+            uids,
+            key: OnceLock::new(),
+            store: OnceLock::new(),
+            logins,
+            refusals,
+        })
     }
 
     /// The uids of system users that the configuration names.
