@@ -70,10 +70,14 @@ pub fn set_password(name: &str, password: &str) {
 
 /// A server of a test. It ends when it is dropped.
 pub struct Server {
-    child: Child,
+    child: Process,
     pub port: u16,
     dir: tempfile::TempDir,
+    pam: Option<PamService>,
 }
+
+/// A process that ends when it is dropped.
+struct Process(Child);
 
 impl Server {
     pub fn dir(&self) -> &Path {
@@ -81,11 +85,11 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Process {
     fn drop(&mut self) {
         // SIGTERM lets it end its children too.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ = self.0.wait();
     }
 }
 
@@ -93,7 +97,6 @@ impl Drop for Server {
 pub fn vsftpd(root: &Path) -> Server {
     let dir = tempfile::tempdir().expect("a directory");
     let port = super::free_port();
-    let config = dir.path().join("vsftpd.conf");
     let empty = dir.path().join("empty");
     std::fs::create_dir(&empty).expect("made");
     let text = format!(
@@ -103,6 +106,11 @@ pub fn vsftpd(root: &Path) -> Server {
         root.display(),
         empty.display(),
     );
+    start_vsftpd(dir, port, &text)
+}
+
+fn start_vsftpd(dir: tempfile::TempDir, port: u16, text: &str) -> Server {
+    let config = dir.path().join("vsftpd.conf");
     std::fs::write(&config, text).expect("written");
     let child = Command::new("/usr/sbin/vsftpd")
         .arg(&config)
@@ -111,9 +119,59 @@ pub fn vsftpd(root: &Path) -> Server {
         .stderr(Stdio::null())
         .spawn()
         .expect("vsftpd starts");
-    let server = Server { child, port, dir };
+    let server = Server { child: Process(child), port, dir, pam: None };
     super::wait_for("vsftpd", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     server
+}
+
+/// `write_users(directory, {name: {"home": ..., "hash": ...}})`
+pub const WRITE_USERS: &str = r#"
+import os, subprocess
+def write_users(directory, accounts):
+    new = os.path.join(directory, "new.db")
+    pairs = [text for login, account in accounts.items() for text in (login, account["hash"])]
+    script = 'use DB_File; tie(my %h, "DB_File", shift, O_RDWR|O_CREAT, 0600, $DB_HASH) or die; while (@ARGV) { my $k = shift; $h{$k} = shift } untie %h'
+    if os.path.exists(new):
+        os.unlink(new)
+    subprocess.run(["/usr/bin/perl", "-e", script, new] + pairs, check=True)
+    os.rename(new, os.path.join(directory, "users.db"))
+    for login, account in accounts.items():
+        with open(os.path.join(directory, "users", login), "w") as file:
+            file.write("local_root=%s\n" % account["home"])
+"#;
+
+/// A file of a test below `/etc/pam.d`, removed when it is dropped.
+pub struct PamService(PathBuf);
+
+impl Drop for PamService {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// An FTP server whose users stand in the Berkeley database `users.db` of its directory, with their passwords' hashes, each locked into what `users/NAME`
+/// says. All of them are, to the system, the user of the account. [`WRITE_USERS`] is Python that writes both.
+pub fn vsftpd_of_list(account: &Account) -> Server {
+    let dir = tempfile::tempdir().expect("a directory");
+    let here = dir.path().to_str().expect("a name");
+    for name in ["empty", "users"] {
+        std::fs::create_dir(dir.path().join(name)).expect("made");
+    }
+    let service = PamService(PathBuf::from("/etc/pam.d").join(&account.user.name));
+    let pam = format!(
+        "auth required pam_userdb.so crypt=crypt db={here}/users\naccount required pam_userdb.so db={here}/users\n"
+    );
+    std::fs::write(&service.0, pam).expect("written");
+    let port = super::free_port();
+    let text = format!(
+        "listen=YES\nlisten_address=127.0.0.1\nlisten_port={port}\nbackground=NO\nanonymous_enable=NO\nlocal_enable=YES\n\
+         write_enable=YES\nlocal_umask=022\nchroot_local_user=YES\nallow_writeable_chroot=YES\nguest_enable=YES\n\
+         guest_username={}\nvirtual_use_local_privs=YES\nuser_config_dir={here}/users\nsecure_chroot_dir={here}/empty\n\
+         pam_service_name={}\nseccomp_sandbox=NO\nxferlog_enable=NO\ndelay_failed_login=0\n",
+        account.user.name, account.user.name,
+    );
+    let server = start_vsftpd(dir, port, &text);
+    Server { pam: Some(service), ..server }
 }
 
 /// An SSH server that takes the keys in `authorized_keys` of its own directory for a user. `more` is added to its configuration.
@@ -140,7 +198,7 @@ pub fn sshd(more: &str) -> Server {
         .stderr(log)
         .spawn()
         .expect("sshd starts");
-    let server = Server { child, port, dir };
+    let server = Server { child: Process(child), port, dir, pam: None };
     super::wait_for("sshd", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     server
 }

@@ -8,6 +8,7 @@ mod stand_in;
 
 mod by_endpoint;
 mod by_login;
+mod by_panel;
 
 use std::time::Duration;
 

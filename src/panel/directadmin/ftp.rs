@@ -42,7 +42,7 @@ impl FtpAccounts for DirectAdmin {
         let port = Port::open(self, owner)?;
         port.post(&fields).or_else(|first| {
             // One with an old password, perhaps. If not, the first answer says more than the second.
-            port.delete(domain, order.name)?;
+            let _ = port.delete(domain, order.name);
             port.post(&fields).map_err(|_| first)
         })
     }
@@ -111,7 +111,10 @@ impl<'a> Port<'a> {
     fn lists(&self, domain: &Domain, name: &str) -> Result<bool> {
         let body = self.send(None, &format!("{COMMAND}?domain={domain}"))?;
         if is_failure(&body) {
-            return Err(refused(self.owner, "DirectAdmin does not list the FTP accounts"));
+            return Err(refused(
+                self.owner,
+                format!("DirectAdmin does not list the FTP accounts: {}", reason(&body)),
+            ));
         }
         let full = format!("{name}@{domain}");
         // `list[]=NAME`, or names as keys.
@@ -159,9 +162,10 @@ impl<'a> Port<'a> {
     }
 }
 
-/// User and secret of `https://USER:SECRET@localhost:2222`. Only an address of this machine with TLS is taken.
+/// User and secret of `https://USER:SECRET@localhost:2222`. Only an address of this machine is taken; where they are sent is decided elsewhere.
 fn credentials(line: &str) -> Option<&str> {
-    let (pair, host) = line.strip_prefix("https://")?.rsplit_once('@')?;
+    let (_, rest) = line.split_once("://").filter(|(scheme, _)| matches!(*scheme, "https" | "http"))?;
+    let (pair, host) = rest.rsplit_once('@')?;
     let host = host.split('/').next()?;
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
     let plain = !pair.is_empty() && pair.bytes().all(|byte| byte.is_ascii_graphic()) && pair.contains(':');
@@ -211,7 +215,7 @@ mod tests {
         assert_eq!(credentials("https://a:b@[::1]:2222/"), Some("a:b"));
         for bad in [
             "",
-            "http://a:b@localhost:2222",
+            "ftp://a:b@localhost:2222",
             "https://localhost:2222",
             "https://a:b@evil.example:2222",
             "https://a@localhost",
