@@ -221,6 +221,8 @@ pub struct PublishConfig {
     pub kind: PublicationType,
     /// `endpoint`: the public address of the publication endpoint; needed for `http` and `internal`.
     pub endpoint: Option<WebUrl>,
+    /// `endpoint_ca_file`: the certificates to trust instead of the system's when the doctor asks the endpoint by its public name.
+    pub endpoint_ca_file: Option<PathBuf>,
     /// `ssh_host`: host or address that the builder logs in to by SSH; the account's public address unless set.
     pub ssh_host: Option<String>,
     /// `ssh_key`: a file with the builder's public SSH key, which `panelgate ssh-keys` gives to sshd.
@@ -459,6 +461,7 @@ fn publish(file: &IniFile) -> Result<PublishConfig> {
             Ok(_) => Err("it must be https: the builder sends a password to it".to_owned()),
             Err(fault) => Err(fault.to_string()),
         })?,
+        endpoint_ca_file: section.parse("endpoint_ca_file", absolute_path)?,
         ssh_host: section.parse("ssh_host", host)?,
         ssh_key: section.parse("ssh_key", absolute_path)?,
         ftp_host: section.parse("ftp_host", host)?,

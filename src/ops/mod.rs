@@ -10,6 +10,7 @@ pub mod policy;
 mod principal;
 mod publication;
 pub(crate) mod quota;
+pub mod reach;
 pub mod ssh_keys;
 mod technical;
 pub mod token;

@@ -4,6 +4,7 @@
 //! could have written is not acted on. Nothing is printed here: who runs it is told of each check as it begins and ends.
 
 mod builder;
+mod publication;
 mod server;
 
 use std::path::Path;
@@ -93,7 +94,7 @@ impl Report {
 }
 
 /// Names of the checks, in their order.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 19] = [
     "programs",
     "configuration-file",
     "configuration",
@@ -104,6 +105,8 @@ pub const NAMES: [&str; 17] = [
     "principals",
     "broker",
     "publication",
+    "endpoint",
+    "ftp",
     "transport",
     "builder-name",
     "builder-connection",
@@ -150,7 +153,9 @@ fn local(options: &Options<'_>, config: &Config, examination: &mut Examination<'
         examination.check("principals", || (server::principals(config, panel.as_ref()), ()));
     }
     examination.check("broker", || (server::broker(options.broker), ()));
-    examination.check("publication", || (server::publication(config), ()));
+    examination.check("publication", || (publication::settings(config), ()));
+    examination.check("endpoint", || (publication::endpoint(config), ()));
+    examination.check("ftp", || (publication::ftp(config, panel.as_deref()), ()));
 }
 
 fn remote(config: &Config, examination: &mut Examination<'_>) {
