@@ -102,6 +102,17 @@ kinds! {
     /// The publication of this site is not set up.
     Publication = 401, exit 40, http 500, retry false, "publication";
 
+    /// The builder shows no valid credentials for the site.
+    CredentialsRejected = 431, exit 65, http 401, retry false, "credentials-rejected";
+    /// The builder sends a file without saying how long it is.
+    LengthRequired = 432, exit 66, http 411, retry false, "length-required";
+    /// What the builder asks for cannot be done with a file or directory of that name.
+    PathRefused = 433, exit 67, http 403, retry false, "path-refused";
+    /// The disk or the account's quota is full.
+    NoSpace = 434, exit 68, http 507, retry true, "no-space";
+    /// The site's document root cannot be published to.
+    DocumentRoot = 435, exit 69, http 403, retry false, "document-root";
+
     /// The form has expired or was not made for this visitor.
     TokenRejected = 501, exit 50, http 403, retry false, "token-rejected";
     /// The request is malformed.

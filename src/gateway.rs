@@ -5,11 +5,17 @@
 //! the same errors.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::broker;
 use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
+use crate::ops::endpoint::ManageRequest;
 use crate::ops::{self, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
+use crate::publish::workers::Workers;
 use crate::sys::{environment, identity};
 
 pub use crate::broker::client::Remote;
@@ -27,6 +33,12 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// See [`ErrorKind`].
     fn open(&self, request: &OpenRequest) -> Result<Session>;
+
+    /// Looks at a site's publications, or takes them back; the result is JSON.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn manage(&self, request: &ManageRequest) -> Result<Value>;
 }
 
 /// The use cases in this process, for the user that the kernel says it runs as.
@@ -73,6 +85,14 @@ impl Gateway for Direct {
     fn open(&self, request: &OpenRequest) -> Result<Session> {
         ops::open(&self.context, &self.principal, request)
     }
+
+    /// The worker is this process's own, and gone afterwards. While the broker's works for the site, the broker is the one to ask.
+    fn manage(&self, request: &ManageRequest) -> Result<Value> {
+        let workers = Workers::new(&self.context.config.publish.worker_program);
+        let result = ops::endpoint::manage(&self.context, &self.principal, &workers, request, MANAGE_TIME);
+        workers.finish(limits::WORKER_CLOSE_TIME);
+        result
+    }
 }
 
 impl Gateway for Remote {
@@ -83,6 +103,35 @@ impl Gateway for Remote {
     fn open(&self, request: &OpenRequest) -> Result<Session> {
         self.open(request)
     }
+
+    fn manage(&self, request: &ManageRequest) -> Result<Value> {
+        self.manage(request)
+    }
+}
+
+/// Longest time for what is done with a site's publications as a whole.
+const MANAGE_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// The broker, for the publication endpoint: which it is asked from decides, as for a page ([`for_page`]).
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`] as root; [`ErrorKind::Config`] for a private trial without a broker.
+pub fn for_endpoint() -> Result<Remote> {
+    let uids = identity::uids();
+    if uids.effective == 0 || uids.real == 0 {
+        let text = "the publication endpoint was started as root: a web server must start it as its own user";
+        return Err(Error::new(ErrorKind::Forbidden, text));
+    }
+    if uids.effective != uids.real {
+        return Err(set_uid());
+    }
+    let Some(path) = trial_config()? else { return Ok(Remote::new(Path::new(broker::SOCKET))) };
+    let config = Config::load(&path)?;
+    config.broker.socket.as_deref().map(Remote::new).ok_or_else(|| {
+        let text =
+            format!("{}: the publication endpoint of a private trial needs [broker] socket", path.display());
+        Error::new(ErrorKind::Config, text)
+    })
 }
 
 /// The gateway for a page behind a panel's icon.

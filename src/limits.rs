@@ -253,3 +253,78 @@ pub const PANEL_SESSIONS: usize = 10_000;
 
 /// Longest call of the panel's own port.
 pub const PANEL_CALL_TIME: Duration = Duration::from_secs(5);
+
+/// Generations of publication credentials that are taken: the current one and those before it.
+pub const CREDENTIAL_GENERATIONS: u64 = 3;
+
+/// Most connections of one web server's user to the broker at a time.
+pub const CONNECTIONS_PER_WEB_USER: usize = 256;
+
+/// Most requests of one web server's user that the broker works on at a time; the others of its threads are for clicks.
+pub const RUNNING_PER_WEB_USER: usize = 12;
+
+/// Most requests from one client address that the broker decides about at a time.
+pub const RUNNING_PER_ADDRESS: usize = 8;
+
+/// Longest time for which the publication endpoint asks again when the broker has too much to do.
+pub const ENDPOINT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Most of the body of a refused publication request that is still read, so that the refusal arrives, in bytes.
+pub const ENDPOINT_DRAIN_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Longest time for which the body of a refused publication request is read.
+pub const ENDPOINT_DRAIN_TIME: Duration = Duration::from_secs(30);
+
+/// Largest body of a publication request that the endpoint reads itself (the start of an internal publication), in bytes.
+pub const ENDPOINT_FORM_BYTES: u64 = 32 * 1024;
+
+/// Largest file that the builder may put, in bytes.
+pub const PUT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Longest silence in the middle of a file that the builder puts, and longest wait for it to take an answer.
+pub const PUT_SILENCE: Duration = Duration::from_secs(30);
+
+/// Longest time for one file that the builder puts.
+pub const PUT_TIME: Duration = Duration::from_secs(60 * 60);
+
+/// Most workers, the processes that write below document roots, at a time.
+pub const WORKER_PROCESSES: usize = 32;
+
+/// Most workers of one account at a time.
+pub const WORKER_PROCESSES_PER_ACCOUNT: usize = 4;
+
+/// Most publication requests of one site at a time.
+pub const REQUESTS_PER_WORKER: usize = 16;
+
+/// Longest wait for a worker to start, or for the one before it to end.
+pub const WORKER_START_TIME: Duration = Duration::from_secs(10);
+
+/// Time without a request after which a site's worker closes the publication and ends.
+pub const WORKER_QUIET: Duration = Duration::from_secs(2 * 60);
+
+/// Longest time for which a worker that was told to end may still write to the disk.
+pub const WORKER_CLOSE_TIME: Duration = Duration::from_secs(60);
+
+/// Time after which the broker looks again whether the sites of its workers may still be published to.
+pub const WORKER_PATROL: Duration = Duration::from_secs(5);
+
+/// Largest message between broker and worker, in bytes.
+pub const WORKER_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Most memory that a worker can have for data, in bytes.
+pub const WORKER_MEMORY: u64 = 256 * 1024 * 1024;
+
+/// Most files that a worker can have open.
+pub const WORKER_FILES: u64 = 512;
+
+/// Longest path of a published file below its document root, in bytes.
+pub const PATH_BYTES: usize = 4096;
+
+/// Longest segment of such a path, in bytes.
+pub const PATH_SEGMENT_BYTES: usize = 255;
+
+/// Most segments of such a path.
+pub const PATH_DEPTH: usize = 64;
+
+/// Most entries of one directory that are listed.
+pub const LIST_ENTRIES: usize = 50_000;

@@ -10,7 +10,9 @@ mod handler;
 mod inbox;
 mod pool;
 pub mod protocol;
+mod publication;
 pub mod server;
+mod tally;
 mod wire;
 
 /// Where the installed broker listens.

@@ -26,6 +26,7 @@ use serde_json::json;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Reach;
+use crate::publish::worker;
 use crate::sys::{environment, logging};
 use crate::types::is_unprintable;
 use output::Output;
@@ -50,8 +51,8 @@ Exit codes:
          fit, too many requests
   10-19  the panel's data: no such account, no such site, suspended, ...
   30-36  the builder: unreachable, certificate, credentials, licence, ...
-  40     publication of the site is not set up
-  60     the store cannot be read or written
+  40-69  publication: not set up, refused, no space, ...; 60: the store cannot be
+         read or written
   70     a fault of Panelgate or of the system below it
   The line on standard error ends with the name of the error: [site-not-found].
   With --json the error is printed as an object too:
@@ -101,6 +102,11 @@ enum Command {
     /// systemd starts it (panelgate.service) and passes it the socket. By hand it listens on --socket. It reads the configuration once and again on
     /// SIGHUP; SIGTERM ends it when what is running is finished.
     Broker,
+    /// Work below one document root, for the process that started this one
+    ///
+    /// The broker and root's command line start it; by hand it does nothing.
+    #[command(hide = true)]
+    Worker,
     Status(status::Arguments),
     Audit(audit::Arguments),
     Revoke(revoke::Arguments),
@@ -112,6 +118,11 @@ enum Command {
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
+    // Before anything is opened, and without a log: what it says goes through its socket.
+    if std::env::args_os().skip(1).eq(["worker"]) {
+        return worker::main();
+    }
+    worker::this_program_is_one();
     let mut output = Output::new();
     let code = run(std::env::args_os(), &mut output);
     ExitCode::from(output.finish(code))
@@ -154,7 +165,7 @@ impl Command {
             Self::Audit(command) => command.json,
             Self::Revoke(command) => command.json,
             Self::Site(command) => command.wants_json(),
-            Self::Broker | Self::SshKeys(_) => false,
+            Self::Broker | Self::Worker | Self::SshKeys(_) => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
         }
@@ -168,6 +179,7 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Sites(command) => sites::run(command, reach, output),
         Command::Doctor(command) => doctor::run(command, reach, output),
         Command::Broker => broker::run(reach),
+        Command::Worker => Err(Error::new(ErrorKind::InvalidArgument, "a worker takes no further arguments")),
         Command::Status(command) => status::run(command, reach, output),
         Command::Audit(command) => audit::run(command, reach, output),
         Command::Revoke(command) => revoke::run(command, reach, output),
@@ -200,7 +212,7 @@ mod tests {
     fn the_exit_codes_in_the_help_are_those_of_the_errors() {
         for kind in ErrorKind::ALL {
             let page_only = kind.code() / 100 == 5;
-            let listed = matches!(kind.exit_code(), 2..=7 | 10..=19 | 30..=36 | 40 | 60 | 70);
+            let listed = matches!(kind.exit_code(), 2..=7 | 10..=19 | 30..=36 | 40..=69 | 70);
             assert!(
                 listed || page_only || *kind == ErrorKind::Panic,
                 "{kind} exits with {}",

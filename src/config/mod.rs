@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::sys::{file, identity};
-use crate::types::{Domain, HostPattern, Secret, Username, WebUrl, quote};
+use crate::types::{Domain, HostPattern, Network, Secret, Username, WebUrl, quote};
 
 use ini::{IniFile, Section};
 pub(crate) use session::RESERVED_FIELDS;
@@ -231,6 +231,10 @@ pub struct PublishConfig {
     pub ftp_host: Option<String>,
     /// `ftp_check`: where an FTP login is tried before it is handed out, `127.0.0.1:21` unless set; `None` is `no`: nowhere.
     pub ftp_check: Option<SocketAddr>,
+    /// `sources`: the addresses that may publish by `http` and `internal`; empty: all.
+    pub sources: Vec<Network>,
+    /// `worker_program`: what works below document roots, where the program that asks for it is not `panelgate` itself.
+    pub worker_program: PathBuf,
 }
 
 /// `[site DOMAIN]`: what differs for one site.
@@ -466,6 +470,8 @@ fn publish(file: &IniFile) -> Result<PublishConfig> {
         ssh_key: section.parse("ssh_key", absolute_path)?,
         ftp_host: section.parse("ftp_host", host)?,
         ftp_check: section.parse("ftp_check", ftp_check)?.unwrap_or(Some(FTP_SERVER)),
+        sources: section.list("sources", str::parse::<Network>)?,
+        worker_program: absolute(&section, "worker_program", "/usr/bin/panelgate")?,
     };
     section.finish()?;
     Ok(config)

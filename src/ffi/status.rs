@@ -82,6 +82,21 @@ pub const PGATE_ERR_BUILDER_URL: pgate_status = 307;
 /// The publication of this site is not set up.
 pub const PGATE_ERR_PUBLICATION: pgate_status = 401;
 
+/// The builder shows no valid credentials for the site.
+pub const PGATE_ERR_CREDENTIALS_REJECTED: pgate_status = 431;
+
+/// The builder sends a file without saying how long it is.
+pub const PGATE_ERR_LENGTH_REQUIRED: pgate_status = 432;
+
+/// What the builder asks for cannot be done with a file or directory of that name.
+pub const PGATE_ERR_PATH_REFUSED: pgate_status = 433;
+
+/// The disk or the account's quota is full.
+pub const PGATE_ERR_NO_SPACE: pgate_status = 434;
+
+/// The site's document root cannot be published to.
+pub const PGATE_ERR_DOCUMENT_ROOT: pgate_status = 435;
+
 /// The form has expired or was not made for this visitor.
 pub const PGATE_ERR_TOKEN_REJECTED: pgate_status = 501;
 

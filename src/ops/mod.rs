@@ -3,6 +3,7 @@
 pub mod admin;
 mod binding;
 pub mod doctor;
+pub mod endpoint;
 mod language;
 mod open;
 mod overview;

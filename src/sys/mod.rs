@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 pub mod clock;
+pub mod descriptors;
 pub mod environment;
 pub mod file;
 pub mod identity;
@@ -13,6 +14,7 @@ pub mod logging;
 pub mod process;
 pub mod random;
 pub mod resolve;
+pub mod sandbox;
 pub mod service;
 pub mod signals;
 pub mod users;
