@@ -9,6 +9,10 @@ mod stand_in;
 mod by_endpoint;
 mod by_login;
 mod by_panel;
+mod web_servers;
+#[path = "../publish/world.rs"]
+#[allow(dead_code)]
+mod world;
 
 use std::time::Duration;
 
