@@ -112,6 +112,8 @@ kinds! {
     NoSpace = 434, exit 68, http 507, retry true, "no-space";
     /// The site's document root cannot be published to.
     DocumentRoot = 435, exit 69, http 403, retry false, "document-root";
+    /// Nothing of the site is published that could be taken back.
+    NothingPublished = 436, exit 61, http 409, retry false, "nothing-published";
 
     /// The form has expired or was not made for this visitor.
     TokenRejected = 501, exit 50, http 403, retry false, "token-rejected";

@@ -4,7 +4,7 @@
 //! private trial. Everybody else has [`Remote`]: the broker, which keeps the builder's credentials away from them. Both give the same results and
 //! the same errors.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -137,7 +137,8 @@ pub fn for_endpoint() -> Result<Remote> {
 /// The gateway for a page behind a panel's icon.
 ///
 /// A page never runs as root. The installed program belongs to root, finds no configuration beside itself and asks the broker. A copy that belongs to
-/// the user who runs it, with that user's `panelgate.ini` beside it, is a private trial: it can do no more than that user could anyway.
+/// the user who runs it, with that user's `panelgate.ini` beside it, is a private trial: it can do no more than that user could anyway. Programs that are
+/// built without the feature `trial`, as the packaged page is, have the broker and nothing else.
 ///
 /// # Errors
 /// [`ErrorKind::Forbidden`] as root, otherwise as [`Direct::open`].
@@ -151,12 +152,15 @@ pub fn for_page() -> Result<Box<dyn Gateway>> {
     if identity::uids().effective != identity::uids().real {
         return Err(set_uid());
     }
-    let Some(path) = trial_config()? else { return Ok(Box::new(Remote::new(Path::new(broker::SOCKET)))) };
-    let config = Config::load(&path)?;
-    match &config.broker.socket {
-        Some(socket) => Ok(Box::new(Remote::new(socket))),
-        None => Ok(Box::new(Direct::with(config)?)),
+    #[cfg(feature = "trial")]
+    if let Some(path) = trial_config()? {
+        let config = Config::load(&path)?;
+        return match &config.broker.socket {
+            Some(socket) => Ok(Box::new(Remote::new(socket))),
+            None => Ok(Box::new(Direct::with(config)?)),
+        };
     }
+    Ok(Box::new(Remote::new(Path::new(broker::SOCKET))))
 }
 
 /// How the command line and the C library reach the use cases.
@@ -217,11 +221,15 @@ fn set_uid() -> Error {
 
 /// Whether this page is a private trial: its log then goes to standard error.
 pub(crate) fn is_private_trial() -> bool {
-    matches!(trial_config(), Ok(Some(_)))
+    #[cfg(feature = "trial")]
+    return matches!(trial_config(), Ok(Some(_)));
+    #[cfg(not(feature = "trial"))]
+    false
 }
 
 /// `panelgate.ini` beside this program, if program and file both belong to the user who runs it.
-fn trial_config() -> Result<Option<PathBuf>> {
+#[cfg(feature = "trial")]
+fn trial_config() -> Result<Option<std::path::PathBuf>> {
     use std::os::unix::fs::MetadataExt;
     let fail = |error: std::io::Error| {
         Error::new(ErrorKind::Internal, "the page cannot find its own program file").with_source(error)

@@ -328,3 +328,27 @@ pub const PATH_DEPTH: usize = 64;
 
 /// Most entries of one directory that are listed.
 pub const LIST_ENTRIES: usize = 50_000;
+
+/// Largest journal of one publication, in bytes.
+pub const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Longest line of a journal or manifest, in bytes.
+pub const JOURNAL_LINE_BYTES: usize = 32 * 1024;
+
+/// Largest manifest of a site, in bytes.
+pub const MANIFEST_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Most files and directories that one publication touches.
+pub const PUBLISHED_FILES: usize = 100_000;
+
+/// Most publications of a site that are remembered by name.
+pub const PUBLICATIONS_KEPT: usize = 50;
+
+/// Largest `.htaccess` whose persistent block is kept, in bytes.
+pub const HTACCESS_BYTES: u64 = 1024 * 1024;
+
+/// Longest time for which lines of a journal may wait for the disk while a window is open.
+pub const JOURNAL_SYNC: Duration = Duration::from_secs(1);
+
+/// Longest wait for another worker of a site to end.
+pub const SITE_LOCK_TIME: Duration = Duration::from_secs(2);

@@ -96,9 +96,9 @@ impl Endpoint {
         if !self.workers.has(assignment) {
             endpoint::check_beginning(context, row)?;
         }
-        // Before the worker is there, so that the patrol never misses it.
+        let lease = self.workers.lease(assignment)?;
         lock(&self.watched).insert(assignment.state.clone(), watch.clone());
-        self.workers.lease(assignment)
+        Ok(lease)
     }
 
     /// Takes the second message of a connection: one byte and exactly two descriptors, which go on to the worker.

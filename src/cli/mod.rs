@@ -29,6 +29,8 @@ use crate::gateway::Reach;
 use crate::publish::worker;
 use crate::sys::{environment, logging};
 use crate::types::is_unprintable;
+#[cfg(feature = "trial")]
+use crate::{gateway, web};
 use output::Output;
 
 const ABOUT: &str = "The back end of the \"Website Builder\" button in hosting panels.
@@ -118,6 +120,12 @@ enum Command {
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
+    // The demo's page is a copy of this program, since the packaged page can do nothing without a broker.
+    #[cfg(feature = "trial")]
+    if environment::is_cgi() && gateway::is_private_trial() {
+        web::run(None);
+        return ExitCode::SUCCESS;
+    }
     // Before anything is opened, and without a log: what it says goes through its socket.
     if std::env::args_os().skip(1).eq(["worker"]) {
         return worker::main();

@@ -97,6 +97,9 @@ pub const PGATE_ERR_NO_SPACE: pgate_status = 434;
 /// The site's document root cannot be published to.
 pub const PGATE_ERR_DOCUMENT_ROOT: pgate_status = 435;
 
+/// Nothing of the site is published that could be taken back.
+pub const PGATE_ERR_NOTHING_PUBLISHED: pgate_status = 436;
+
 /// The form has expired or was not made for this visitor.
 pub const PGATE_ERR_TOKEN_REJECTED: pgate_status = 501;
 

@@ -3,6 +3,7 @@
 
 pub mod confine;
 mod credentials;
+pub mod journal;
 pub mod worker;
 pub mod workers;
 

@@ -60,11 +60,11 @@ pub enum Wall {
     None,
 }
 
-/// Lets this thread, and those that it starts, reach files below one directory only, and no network (Landlock). For good.
+/// Lets this thread, and those that it starts, reach files below these directories only, and no network (Landlock). For good.
 ///
 /// # Errors
 /// If the kernel has it and refuses.
-pub fn confine_below(directory: BorrowedFd<'_>) -> io::Result<Wall> {
+pub fn confine_below(directories: &[BorrowedFd<'_>]) -> io::Result<Wall> {
     let fail = |error: landlock::RulesetError| io::Error::other(error.to_string());
     // Without REFER, which came with the second version, no file can be renamed into another directory.
     let with_refer =
@@ -77,7 +77,11 @@ pub fn confine_below(directory: BorrowedFd<'_>) -> io::Result<Wall> {
         .and_then(|rules| rules.handle_access(AccessNet::from_all(ABI::V5)))
         .and_then(|rules| rules.scope(Scope::from_all(ABI::V6)))
         .and_then(Ruleset::create)
-        .and_then(|rules| rules.add_rule(PathBeneath::new(directory, everything)))
+        .and_then(|rules| {
+            directories
+                .iter()
+                .try_fold(rules, |rules, directory| rules.add_rule(PathBeneath::new(directory, everything)))
+        })
         .and_then(|rules| rules.restrict_self())
         .map_err(fail)?;
     Ok(match status.ruleset {
@@ -263,3 +267,89 @@ const OLD_NAMES: &[i64] = &[
 /// The same under the names that only older architectures have.
 #[cfg(not(target_arch = "x86_64"))]
 const OLD_NAMES: &[i64] = &[];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+    use std::process::Command;
+
+    /// Both walls are around one thread, and those that it starts.
+    fn behind_walls<T: Send>(directory: &std::path::Path, work: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                let directory = std::fs::File::open(directory).unwrap();
+                assert_ne!(
+                    confine_below(&[directory.as_fd()]).unwrap(),
+                    Wall::None,
+                    "this kernel has no Landlock"
+                );
+                drop(directory);
+                forbid_all_but_files().unwrap();
+                work()
+            });
+            thread.join().unwrap()
+        })
+    }
+
+    #[test]
+    fn files_below_the_directory_can_be_worked_on_from_several_threads() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path();
+        behind_walls(path, || {
+            std::fs::create_dir_all(path.join("a/b")).unwrap();
+            std::fs::write(path.join("a/b/f"), b"12345").unwrap();
+            std::fs::rename(path.join("a/b/f"), path.join("g")).unwrap();
+            std::fs::File::open(path.join("g")).unwrap().sync_all().unwrap();
+            assert_eq!(std::fs::read_dir(path).unwrap().count(), 2);
+            let length = std::thread::scope(|scope| {
+                scope.spawn(|| std::fs::read(path.join("g")).unwrap().len()).join().unwrap()
+            });
+            assert_eq!(length, 5);
+            std::fs::remove_file(path.join("g")).unwrap();
+            std::fs::remove_dir_all(path.join("a")).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            let _ = crate::sys::random::bytes::<8>();
+        });
+    }
+
+    #[test]
+    fn nothing_else_can_be_done() {
+        let (dir, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(outside.path().join("secret"), b"x").unwrap();
+        let refused = behind_walls(dir.path(), || {
+            // SAFETY: the calls take numbers and null pointers only; all of them are refused before they look at anything.
+            let ptrace = unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) };
+            // SAFETY: as above.
+            let fork = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+            // SAFETY: as above.
+            let bpf = unsafe { libc::syscall(libc::SYS_bpf, 0, 0, 0) };
+            // SAFETY: as above.
+            let vm = unsafe { libc::syscall(libc::SYS_process_vm_readv, 1, 0, 0, 0, 0, 0) };
+            let myself = rustix::process::getpid();
+            [
+                ("a file outside", std::fs::read(outside.path().join("secret")).is_err()),
+                ("a list outside", std::fs::read_dir("/").is_err()),
+                ("a new file outside", std::fs::write(outside.path().join("new"), b"").is_err()),
+                ("a program", Command::new("/bin/true").status().is_err()),
+                ("a TCP socket", std::net::TcpListener::bind("127.0.0.1:0").is_err()),
+                ("a Unix socket", std::os::unix::net::UnixDatagram::unbound().is_err()),
+                ("ptrace", ptrace == -1),
+                ("fork", fork == -1),
+                ("bpf", bpf == -1),
+                ("another's memory", vm == -1),
+                ("a signal", rustix::process::test_kill_process(myself).is_err()),
+                ("another limit", limit(10, 10).is_err()),
+                (
+                    "dumpable",
+                    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)
+                        .is_err(),
+                ),
+            ]
+        });
+        for (what, refused) in refused {
+            assert!(refused, "{what}");
+        }
+        assert!(Command::new("/bin/true").status().is_ok(), "this thread is free");
+    }
+}

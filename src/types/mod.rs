@@ -5,7 +5,7 @@ mod domain;
 mod host_pattern;
 mod network;
 mod reference;
-pub(crate) mod rel_path;
+mod rel_path;
 mod secret;
 mod site_key;
 mod username;

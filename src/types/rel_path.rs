@@ -170,7 +170,7 @@ impl RelPath {
 }
 
 /// Whether a name is one that Panelgate keeps for itself. See [`RelPath::is_reserved`].
-pub(crate) fn is_reserved_name(name: &str) -> bool {
+fn is_reserved_name(name: &str) -> bool {
     let Some(start) = name.get(..OWN_NAME.len()) else { return false };
     start.eq_ignore_ascii_case(OWN_NAME) && matches!(name.as_bytes().get(OWN_NAME.len()), None | Some(b'-'))
 }

@@ -20,11 +20,11 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, Statx};
 use rustix::io::Errno;
 
 pub use fault::{Fault, FaultKind, Outcome};
+pub(crate) use open::below_home;
 pub use temp::TempFile;
 
 use crate::limits;
 use crate::types::RelPath;
-use crate::types::rel_path::is_reserved_name;
 use resolve::{Mount, Resolver};
 
 /// What kind of thing a name stands for.
@@ -167,6 +167,33 @@ impl Root {
         Ok(File::from(file))
     }
 
+    /// Opens a regular file of the account for writing at its end, if it has no second name.
+    ///
+    /// # Errors
+    /// As [`Root::open_file`]; [`FaultKind::Changed`] if it has more names than one.
+    pub fn open_append(&self, path: &RelPath) -> Outcome<File> {
+        self.check_file(path)?;
+        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = self.open_fd(path, flags).map_err(|error| Fault::io(error, path))?;
+        let facts = Facts::new(&resolve::stat_fd(file.as_fd()).map_err(|error| Fault::io(error, path))?);
+        self.judge_file(&facts, path)?;
+        if facts.links != 1 {
+            return Err(Fault::new(FaultKind::Changed, path));
+        }
+        Ok(File::from(file))
+    }
+
+    /// Sets the permission bits of this directory.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn set_mode(&self, mode: u32) -> Outcome<()> {
+        let here = RelPath::root();
+        let dir = self.open_fd(&here, OFlags::RDONLY | OFlags::DIRECTORY);
+        dir.and_then(|dir| rustix::fs::fchmod(&dir, Mode::from_raw_mode(mode)))
+            .map_err(|error| Fault::io(error, &here))
+    }
+
     /// Makes a new, empty file, readable and writable for its opener.
     ///
     /// # Errors
@@ -207,11 +234,11 @@ impl Root {
         Ok(true)
     }
 
-    /// Makes a directory and those above it; gives back those that were not there, the outermost first.
+    /// The directories that are not there yet of a path to one, the outermost first.
     ///
     /// # Errors
     /// As [`Root::make_dir`].
-    pub fn make_dirs(&self, path: &RelPath, mode: u32) -> Outcome<Vec<RelPath>> {
+    pub fn missing_dirs(&self, path: &RelPath) -> Outcome<Vec<RelPath>> {
         let mut missing = Vec::new();
         let mut next = Some(path.clone());
         while let Some(path) = next.filter(|path| !path.is_root()) {
@@ -223,8 +250,16 @@ impl Root {
             missing.push(path);
         }
         missing.reverse();
-        let mut made = Vec::with_capacity(missing.len());
-        for path in missing {
+        Ok(missing)
+    }
+
+    /// Makes a directory and those above it; gives back those that were not there, the outermost first.
+    ///
+    /// # Errors
+    /// As [`Root::make_dir`].
+    pub fn make_dirs(&self, path: &RelPath, mode: u32) -> Outcome<Vec<RelPath>> {
+        let mut made = Vec::new();
+        for path in self.missing_dirs(path)? {
             if self.make_dir(&path, mode)? {
                 made.push(path);
             }
@@ -316,32 +351,53 @@ impl Root {
         }
     }
 
+    /// Removes whatever has a name, whoever it belongs to, but no directory. `false`: nothing had it. Of a link, the link goes.
+    ///
+    /// # Errors
+    /// [`FaultKind::IsDirectory`] and others.
+    pub(crate) fn remove_any(&self, path: &RelPath) -> Outcome<bool> {
+        let (dir, name) = self.own_parent(path)?;
+        match rustix::fs::unlinkat(&dir, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(Fault::io(error, path)),
+        }
+    }
+
     /// What a directory holds, in no order: all kinds, but neither Panelgate's own names nor names that are not a [`RelPath`]'s segment.
     ///
     /// # Errors
     /// [`FaultKind::Missing`], [`FaultKind::NotDirectory`], [`FaultKind::Link`]; [`FaultKind::TooMany`] above [`limits::LIST_ENTRIES`].
     pub fn list(&self, path: &RelPath) -> Outcome<Vec<Item>> {
+        self.scan(path).map(|(items, _)| items)
+    }
+
+    /// Like [`Root::list`], and how many names were left out.
+    pub(crate) fn scan(&self, path: &RelPath) -> Outcome<(Vec<Item>, usize)> {
         let wrong = |error: Errno| Fault::io(error, path);
         let dir = self.open_fd(path, OFlags::RDONLY | OFlags::DIRECTORY).map_err(wrong)?;
-        let mut items = Vec::new();
+        let (mut items, mut left_out) = (Vec::new(), 0);
         for entry in rustix::fs::Dir::read_from(&dir).map_err(wrong)? {
             let entry = entry.map_err(wrong)?;
-            let Ok(name) = entry.file_name().to_str() else { continue };
-            // This leaves out "." and ".." too.
-            let legal = RelPath::from_wire(name.as_bytes()).is_ok_and(|path| path.as_str() == name);
-            if !legal || is_reserved_name(name) {
+            let bytes = entry.file_name().to_bytes();
+            if matches!(bytes, b"." | b"..") {
                 continue;
             }
-            match resolve::stat_name(dir.as_fd(), name) {
-                Ok(stat) => items.push(Item { name: name.to_owned(), facts: Facts::new(&stat) }),
+            let legal = RelPath::from_wire(bytes).ok().filter(|path| path.as_str().as_bytes() == bytes);
+            let Some(name) = legal.filter(|path| !path.is_reserved()) else {
+                left_out += 1;
+                continue;
+            };
+            match resolve::stat_name(dir.as_fd(), name.as_str()) {
+                Ok(stat) => items.push(Item { name: name.as_str().to_owned(), facts: Facts::new(&stat) }),
                 Err(Errno::NOENT) => {}
                 Err(error) => return Err(wrong(error)),
             }
-            if items.len() > limits::LIST_ENTRIES {
+            if items.len() > limits::LIST_ENTRIES || left_out > limits::LIST_ENTRIES {
                 return Err(Fault::new(FaultKind::TooMany, path));
             }
         }
-        Ok(items)
+        Ok((items, left_out))
     }
 
     /// Waits until everything that was written to this file system is on the disk.

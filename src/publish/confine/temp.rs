@@ -2,14 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{Facts, Fault, Outcome, Rename, Root, resolve};
+use super::{Facts, Fault, FaultKind, Outcome, Rename, Root, resolve};
 use crate::sys::random;
 use crate::types::{RelPath, hex};
-use std::os::fd::AsFd;
 
 /// A file that nobody looks for yet: it has a random name below a directory for temporary files, and loses it when it is dropped before it was put in place.
 ///
@@ -61,14 +62,26 @@ impl TempFile {
         Ok(Facts::new(&stat))
     }
 
-    /// Gives it a name below `target`, which must lie in the same mount.
+    /// What was written, if it is no more than `limit` bytes.
     ///
-    /// With [`Rename::Exchange`] what was there is the temporary file afterwards, and vanishes with it.
+    /// # Errors
+    /// [`FaultKind::TooMany`] if it is more.
+    pub fn content(&self, limit: u64) -> Outcome<Vec<u8>> {
+        if self.size > limit {
+            return Err(Fault::new(FaultKind::TooMany, &self.name()));
+        }
+        let mut bytes = vec![0; usize::try_from(self.size).unwrap_or(0)];
+        self.file.read_exact_at(&mut bytes, 0).map_err(|error| Fault::io(error, &self.name()))?;
+        Ok(bytes)
+    }
+
+    /// Gives it a name below `target`, which must lie in the same mount.
     ///
     /// # Errors
     /// As [`Root::rename`]; the file is gone then.
     pub fn rename(mut self, target: &Root, to: &RelPath, how: Rename) -> Outcome<()> {
         self.root.rename(&self.name(), target, to, how)?;
+        // After an exchange what was there has the temporary name: it vanishes with this value.
         if how != Rename::Exchange {
             self.name = None;
         }

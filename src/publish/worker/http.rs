@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::publish::confine::{Fault, FaultKind, Item, Kind, Modes};
+use crate::publish::journal::{self, Closed, Past, Recovery, Temps};
+use crate::sys::sandbox::{self, Wall};
 use crate::types::{RelPath, SiteKey};
 
-use super::files::{Site as Files, Temps};
 use super::{Assignment, FileTask, Manage};
 
 /// What the builder may ask for.
@@ -37,36 +38,41 @@ pub enum Verb {
 
 /// The document root that this process works in.
 pub(super) struct Site {
-    files: Mutex<Files>,
+    files: Mutex<journal::Site>,
     temps: Temps,
 }
 
 /// How long a worker waits for the one before it, which may still be closing the publication.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(6);
 
 impl Site {
-    /// Opens it, and the home that it must stay below, as the account. Waits a moment for another worker of the site that is ending.
-    pub(super) fn open(assignment: &Assignment) -> Result<(Self, OwnedFd)> {
+    /// Opens it, as the account. Waits a moment for another worker of the site that is ending.
+    pub(super) fn open(assignment: &Assignment) -> Result<Self> {
         let Assignment { state, uid, home, document_root, .. } = assignment;
         let key = SiteKey::stored(state.clone())
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the site's state has an impossible name"))?;
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let below = rustix::fs::openat(rustix::fs::CWD, home.as_path(), flags, rustix::fs::Mode::empty())
-            .map_err(|errno| {
-                Error::new(ErrorKind::DocumentRoot, "the home directory cannot be opened")
-                    .with_source(io::Error::from(errno))
-            })?;
         let end = Instant::now() + PATIENCE;
         let files = loop {
-            match Files::open(home, document_root, *uid, &key, Modes::default()) {
+            match journal::Site::open(home, document_root, *uid, &key, Modes::default()) {
                 Err(fault) if fault.kind() == FaultKind::Busy && Instant::now() < end => {
                     std::thread::sleep(Duration::from_millis(50));
                 }
-                other => break other.map_err(|fault| error_of(&fault, ErrorKind::DocumentRoot))?,
+                other => break other.map_err(|fault| error_of(&fault))?,
             }
         };
         let temps = files.temps();
-        Ok((Self { files: Mutex::new(files), temps }, below))
+        Ok(Self { files: Mutex::new(files), temps })
+    }
+
+    /// Lets this process reach nothing but the document root and the state of its publications.
+    pub(super) fn confine(&self) -> io::Result<Wall> {
+        let files = self.files();
+        sandbox::confine_below(&[files.root().as_fd(), files.state().as_fd()])
+    }
+
+    /// What a worker that was killed had left, in words for the log.
+    pub(super) fn recovered(&self) -> Vec<Recovery> {
+        self.files().recovered().to_vec()
     }
 
     /// Carries out a request and answers it. Says what it has done.
@@ -132,26 +138,52 @@ impl Site {
         self.files().put(path, file).map(|_| String::new()).map_err(Refusal::of)
     }
 
-    /// Does something with the publications as a whole.
+    /// Does something with the publications as a whole. What is changed, changes what is complete: an open publication is closed before.
     pub(super) fn manage(&self, what: Manage) -> Result<Value> {
-        let _ = what;
-        Ok(json!({}))
+        let mut files = self.files();
+        let result = match what {
+            Manage::Status => files.status().map(|status| serde_json::to_value(status)),
+            Manage::History => files.history().map(|history| serde_json::to_value(newest(history))),
+            Manage::Undo => {
+                files.close_window().and_then(|_| files.undo()).map(|undone| serde_json::to_value(undone))
+            }
+            Manage::Unpublish => files
+                .close_window()
+                .and_then(|_| files.unpublish())
+                .map(|undone| serde_json::to_value(undone)),
+        };
+        result.map_err(|fault| error_of(&fault))?.map_err(|error| {
+            Error::new(ErrorKind::Internal, "the result cannot be written").with_source(error)
+        })
     }
 
     /// Closes the publication: from now on it is on the disk, and the next request begins another.
-    pub(super) fn close(&self) -> Result<()> {
-        self.files().close_window().map(|_| ()).map_err(|fault| error_of(&fault, ErrorKind::Internal))
+    pub(super) fn close(&self) -> Result<Option<Closed>> {
+        self.files().close_window().map_err(|fault| error_of(&fault))
     }
 
     /// A panic elsewhere leaves the journal, which is made for that.
-    fn files(&self) -> MutexGuard<'_, Files> {
+    fn files(&self) -> MutexGuard<'_, journal::Site> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A fault as an error; `otherwise` is its kind where neither the name nor the disk's space is the reason.
-fn error_of(fault: &Fault, otherwise: ErrorKind) -> Error {
-    let kind = if fault.is_space() { ErrorKind::NoSpace } else { otherwise };
+/// The newest publications, as many as fit into a message.
+fn newest(mut history: Vec<Past>) -> Vec<Past> {
+    const FIT: usize = 200;
+    history.drain(..history.len().saturating_sub(FIT));
+    history
+}
+
+/// A fault as an error.
+fn error_of(fault: &Fault) -> Error {
+    let kind = match fault.kind() {
+        FaultKind::Busy => ErrorKind::TooMany,
+        FaultKind::Nothing => ErrorKind::NothingPublished,
+        _ if fault.is_space() => ErrorKind::NoSpace,
+        _ if fault.is_refusal() => ErrorKind::DocumentRoot,
+        _ => ErrorKind::Internal,
+    };
     Error::new(kind, fault.detail())
 }
 

@@ -4,7 +4,6 @@
 //! standard input and nothing else. The worker drops to the account, puts up its walls, opens the document root itself, and takes orders through
 //! that socket, each with the descriptors that it needs. Everything that it reports is the account's word, not ours.
 
-mod files;
 mod http;
 mod process;
 

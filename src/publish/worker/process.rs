@@ -1,7 +1,7 @@
 //! The worker's own side: dropping, walls, taking orders.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -38,10 +38,13 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    say(&Report::of(0, Ok(json!({ "ready": true }))));
+    say(&Report::of(0, Ok(json!({ "ready": true, "recovered": site.recovered() }))));
     take_orders(socket, &site);
     match site.close() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(closed) => {
+            say(&Report::of(0, Ok(json!({ "closed": closed }))));
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             let code = error.kind().exit_code();
             say(&Report::of(0, Err(error)));
@@ -72,9 +75,8 @@ fn enter(socket: BorrowedFd<'_>) -> Result<Site> {
     identity::forbid_core_dumps();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     sandbox::limit(limits::WORKER_FILES, limits::WORKER_MEMORY).map_err(fail("it cannot be limited"))?;
-    let (site, home) = Site::open(&assignment)?;
-    sandbox::confine_below(home.as_fd()).map_err(fail("it cannot be confined to the home"))?;
-    drop(home);
+    let site = Site::open(&assignment)?;
+    site.confine().map_err(fail("it cannot be confined to the document root"))?;
     sandbox::forbid_all_but_files().map_err(fail("its system calls cannot be limited"))?;
     Ok(site)
 }

@@ -99,7 +99,14 @@ impl Link {
             return Err(self.lost().context("it was not ready in time"));
         }
         match self.report()? {
-            Some(report) if report.id == 0 => report.into_result().map(|_| ()),
+            Some(report) if report.id == 0 => {
+                let ready = report.into_result()?;
+                if ready["recovered"].as_array().is_some_and(|left| !left.is_empty()) {
+                    let left = quote(&ready["recovered"].to_string());
+                    log::warn!("the worker of account {} found half-done: {left}", self.assignment.account);
+                }
+                Ok(())
+            }
             _ => Err(self.lost()),
         }
     }
@@ -340,10 +347,12 @@ impl Link {
         let account = &self.assignment.account;
         if report.id == 0 {
             // Its last words.
-            if let Err(error) = report.into_result() {
-                log::error!("the worker of account {account}: {error:?}");
-            }
-            return;
+            return match report.into_result() {
+                Ok(last) => {
+                    log::info!("the worker of account {account} has ended: {}", quote(&last.to_string()))
+                }
+                Err(error) => log::error!("the worker of account {account}: {error:?}"),
+            };
         }
         let mut state = self.lock();
         state.busy = Instant::now();
