@@ -200,6 +200,9 @@ pub const DEMO_PAGE_TIME: Duration = Duration::from_secs(60);
 /// Longest wait of the demo's own check for one answer.
 pub const DEMO_CHECK_TIME: Duration = Duration::from_secs(70);
 
+/// Longest wait for the demo's workers when it ends.
+pub const DEMO_WORKER_TIME: Duration = Duration::from_secs(5);
+
 /// Longest wait of the doctor for the publication endpoint.
 pub const REACH_TIME: Duration = Duration::from_secs(15);
 

@@ -8,7 +8,7 @@ mod ftp;
 mod http;
 mod internal;
 mod sftp;
-mod website;
+pub(super) mod website;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -3,10 +3,10 @@
 use crate::types::Domain;
 
 /// The folder that everything but the front files lies in.
-pub(super) const FOLDER: &str = "sitepro";
+pub(in crate::sandbox) const FOLDER: &str = "sitepro";
 
 /// By which a page of the sandbox's can be told from any other.
-pub(super) const MARK: &str = "Published by the sandbox builder";
+pub(in crate::sandbox) const MARK: &str = "Published by the sandbox builder";
 
 /// One file of a website.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +102,7 @@ const FRONT_CONTROLLER: &str = "<?php\n\
     readfile(__DIR__ . '/pages/' . $page . '.html');\n";
 
 /// The page of the front controller that an address leads to, for the demo, whose web server has no PHP.
-pub(super) fn page_of(path: &str) -> Option<&'static str> {
+pub(in crate::sandbox) fn page_of(path: &str) -> Option<&'static str> {
     match path.trim_matches('/') {
         "" | "index.php" => Some("home"),
         "contact" => Some("contact"),
