@@ -17,7 +17,7 @@ macro_rules! kinds {
         /// What went wrong, as a stable code for programs.
         ///
         /// Codes come in blocks of a hundred: 1xx caller and configuration, 2xx account data, 3xx builder, 4xx publication,
-        /// 5xx page request, 6xx store, 9xx faults of Panelgate itself. They are never renumbered.
+        /// 5xx page request, 6xx store, 7xx backups, 9xx faults of Panelgate itself. They are never renumbered.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorKind { $( $(#[doc = $doc])+ $name, )+ }
@@ -101,6 +101,14 @@ kinds! {
 
     /// The publication of this site is not set up.
     Publication = 401, exit 40, http 500, retry false, "publication";
+    /// The archive with the website is damaged, or holds what may not be published.
+    Archive = 411, exit 41, http 403, retry false, "archive";
+    /// The archive with the website cannot be downloaded.
+    Download = 412, exit 42, http 502, retry true, "download";
+    /// The website is being published already.
+    PublicationBusy = 413, exit 43, http 409, retry true, "publication-busy";
+    /// The publication was broken off before its end.
+    PublicationInterrupted = 414, exit 44, http 503, retry true, "publication-interrupted";
 
     /// The builder shows no valid credentials for the site.
     CredentialsRejected = 431, exit 65, http 401, retry false, "credentials-rejected";
@@ -128,6 +136,15 @@ kinds! {
 
     /// The store cannot be read or written.
     Store = 600, exit 60, http 500, retry true, "store";
+
+    /// What makes the backup cannot do this.
+    BackupUnsupported = 701, exit 80, http 501, retry false, "backup-unsupported";
+    /// What makes the backup has tried, or refuses.
+    BackupFailed = 702, exit 81, http 502, retry false, "backup-failed";
+    /// What makes the backup cannot be reached, hangs, or answers what is not documented.
+    BackupProvider = 703, exit 82, http 502, retry true, "backup-provider";
+    /// There is no such backup, or no such job.
+    BackupNotFound = 704, exit 83, http 404, retry false, "backup-not-found";
 
     /// A fault of Panelgate or of the system below it.
     Internal = 900, exit 70, http 500, retry false, "internal";

@@ -14,7 +14,7 @@ use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::endpoint::ManageRequest;
-use crate::ops::{self, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
+use crate::ops::{self, CallRequest, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
 use crate::publish::workers::Workers;
 use crate::sys::{environment, identity};
 
@@ -33,6 +33,12 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// See [`ErrorKind`].
     fn open(&self, request: &OpenRequest) -> Result<Session>;
+
+    /// Makes a call of the builder's; gives its answer without anything secret. It is made once, and logged with the request's reference number.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn invoke(&self, request: &CallRequest) -> Result<Value>;
 
     /// Looks at a site's publications, or takes them back; the result is JSON.
     ///
@@ -86,6 +92,10 @@ impl Gateway for Direct {
         ops::open(&self.context, &self.principal, request)
     }
 
+    fn invoke(&self, request: &CallRequest) -> Result<Value> {
+        ops::call(&self.context, &self.principal, request)
+    }
+
     /// The worker is this process's own, and gone afterwards. While the broker's works for the site, the broker is the one to ask.
     fn manage(&self, request: &ManageRequest) -> Result<Value> {
         let workers = Workers::new(&self.context.config.publish.worker_program);
@@ -102,6 +112,10 @@ impl Gateway for Remote {
 
     fn open(&self, request: &OpenRequest) -> Result<Session> {
         self.open(request)
+    }
+
+    fn invoke(&self, request: &CallRequest) -> Result<Value> {
+        self.invoke(request)
     }
 
     fn manage(&self, request: &ManageRequest) -> Result<Value> {
@@ -125,13 +139,18 @@ pub fn for_endpoint() -> Result<Remote> {
     if uids.effective != uids.real {
         return Err(set_uid());
     }
-    let Some(path) = trial_config()? else { return Ok(Remote::new(Path::new(broker::SOCKET))) };
-    let config = Config::load(&path)?;
-    config.broker.socket.as_deref().map(Remote::new).ok_or_else(|| {
-        let text =
-            format!("{}: the publication endpoint of a private trial needs [broker] socket", path.display());
-        Error::new(ErrorKind::Config, text)
-    })
+    #[cfg(feature = "trial")]
+    if let Some(path) = trial_config()? {
+        let config = Config::load(&path)?;
+        return config.broker.socket.as_deref().map(Remote::new).ok_or_else(|| {
+            let text = format!(
+                "{}: the publication endpoint of a private trial needs [broker] socket",
+                path.display()
+            );
+            Error::new(ErrorKind::Config, text)
+        });
+    }
+    Ok(Remote::new(Path::new(broker::SOCKET)))
 }
 
 /// The gateway for a page behind a panel's icon.

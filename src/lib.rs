@@ -4,17 +4,19 @@
 //!
 //! - `bin/`, `cli`, [`ffi`], [`web`]: the command line, the C library, the page behind the icon
 //! - [`gateway`]: the use cases as callers see them, in this process or by the broker
-//! - [`broker`]: the privileged side and the way to it
+//! - [`broker`]: the privileged side and the way to it; [`jobs`]: the program that does what takes long
 //! - [`ops`]: the use cases and the policy
-//! - [`publish`], [`builder`], [`panel`], [`store`]: what they work with. A panel never calls the builder; the builder never knows a panel
-//! - [`config`], [`types`], [`limits`], [`sys`], [`error`], `agent`, the one place that makes an HTTP client, and `ftp`, a small client: what
-//!   everything stands on
+//! - [`backup`], [`publish`], [`builder`], [`panel`], [`store`]: what they work with. A panel never calls the builder; the builder never knows a panel
+//! - [`config`], [`calls`] (the table of the builder's calls), [`types`], [`limits`], [`sys`], [`error`], `agent`, the one place that makes an HTTP client,
+//!   and `ftp`, a small client: what everything stands on
 //!
 //! [`sandbox`] is an embedded builder for the demo and the tests.
 
 mod agent;
+pub mod backup;
 pub mod broker;
 pub mod builder;
+pub mod calls;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
@@ -22,6 +24,7 @@ pub mod error;
 pub mod ffi;
 mod ftp;
 pub mod gateway;
+pub mod jobs;
 pub mod limits;
 pub mod ops;
 pub mod panel;

@@ -248,6 +248,63 @@ pub const FTP_LOGINS: usize = 10_000;
 /// Largest file with the builder's public SSH key, in bytes.
 pub const SSH_KEY_BYTES: u64 = 16 * 1024;
 
+/// Most entries of a published archive.
+pub const ARCHIVE_ENTRIES: usize = 50_000;
+
+/// Largest directory of a published archive, in bytes.
+pub const ARCHIVE_DIRECTORY_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Most bytes of all names in a published archive together.
+pub const ARCHIVE_NAME_BYTES: usize = 6 * 1024 * 1024;
+
+/// Most bytes of all contents of a published archive together.
+pub const ARCHIVE_CONTENT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Bytes of contents up to which a published archive may be compressed as well as can be.
+pub const ARCHIVE_UNSUSPICIOUS_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Most times that the contents of a larger one may be its compressed size.
+pub const ARCHIVE_RATIO: u64 = 100;
+
+/// Time within which the same archive's address again is the same publication.
+pub const PUBLICATION_REPEAT: Duration = Duration::from_secs(10 * 60);
+
+/// Most publications of one site that have not ended: one that runs and one that waits.
+pub const PUBLICATIONS_PER_SITE: u64 = 2;
+
+/// How often a publication is begun, if the broker ends in the middle of it.
+pub const PUBLICATION_ATTEMPTS: u64 = 2;
+
+/// How long the end of a publication can be asked for.
+pub const PUBLICATION_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Largest archive of a publication, in bytes.
+pub const DOWNLOAD_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Longest download of an archive, with its redirects.
+pub const DOWNLOAD_TIME: Duration = Duration::from_secs(20 * 60);
+
+/// Time over which the speed of a download is measured, and longest silence within it.
+pub const DOWNLOAD_PACE: Duration = Duration::from_secs(30);
+
+/// Fewest bytes of an archive in that time.
+pub const DOWNLOAD_PACE_BYTES: u64 = 256 * 1024;
+
+/// Most redirects of the download of an archive.
+pub const DOWNLOAD_REDIRECTS: u32 = 3;
+
+/// How often a download is tried that is broken off or that the builder cannot answer.
+pub const DOWNLOAD_ATTEMPTS: u32 = 3;
+
+/// Bytes that a download leaves free where the state is kept.
+pub const SPOOL_RESERVE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Publications by archive that the broker works on at a time.
+pub const PUBLICATION_THREADS: usize = 4;
+
+/// Longest work on one publication by archive.
+pub const PUBLICATION_TIME: Duration = Duration::from_secs(30 * 60);
+
 /// Time for which DirectAdmin's word about a session is taken again.
 pub const PANEL_SESSION_TIME: Duration = Duration::from_secs(30);
 
@@ -257,6 +314,85 @@ pub const PANEL_SESSIONS: usize = 10_000;
 /// Longest call of the panel's own port.
 pub const PANEL_CALL_TIME: Duration = Duration::from_secs(5);
 
+/// Largest input of one call to the builder, in bytes of JSON. Through the broker it must fit into a frame.
+pub const CALL_INPUT_BYTES: usize = 1024 * 1024;
+
+/// Longest text in such an input, in bytes: an image as a data URL.
+pub const CALL_TEXT_BYTES: usize = 512 * 1024;
+
+/// Most items of a list or an object in such an input.
+pub const CALL_ITEMS: usize = 1000;
+
+/// Largest answer of the builder that holds a list, in bytes.
+pub const BUILDER_LIST_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Times that a call is made again after a failure that may pass, if making it twice is the same as making it once.
+pub const BUILDER_RETRIES: u32 = 2;
+
+/// Wait before it is made again the first time; each further wait is twice as long.
+pub const BUILDER_RETRY_WAIT: Duration = Duration::from_millis(300);
+
+/// Time for which a site's `loginHash` is used again.
+pub const LOGIN_HASH_TIME: Duration = Duration::from_secs(15 * 60);
+
+/// Most sites whose `loginHash` is remembered.
+pub const LOGIN_HASHES: usize = 1000;
+
+/// Wait between two looks at how far a publication is.
+pub const PUBLISH_POLL: Duration = Duration::from_secs(3);
+
+/// Longest wait for a publication: the builder's own limit.
+pub const PUBLISH_TIME: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// Published websites that one page of the list holds.
+pub const DOMAINS_PAGE: u64 = 500;
+
+/// Most published websites of a brand.
+pub const DOMAINS: u64 = 5_000_000;
+
+/// Time between two readings of the list of published websites, as the builder's documentation demands.
+pub const STATISTICS_TIME: Duration = Duration::from_secs(3 * 60 * 60);
+
+/// Time after which a reading that failed may be tried again.
+pub const STATISTICS_RETRY: Duration = Duration::from_secs(10 * 60);
+
+/// Time for which it is remembered which calls a builder has.
+pub const PROBE_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Largest recorded request or answer, in bytes.
+pub const RECORD_BYTES: usize = 64 * 1024;
+/// Longest description of a backup, in bytes.
+pub const BACKUP_DESCRIPTION_BYTES: usize = 500;
+
+/// Piece in which files are copied, in bytes.
+pub const COPY_BYTES: usize = 64 * 1024;
+
+/// Largest manifest of a backup, in bytes.
+pub const BACKUP_MANIFEST_BYTES: u64 = 16 * 1024;
+
+/// Most attempts of a job that must not be lost; with the pauses between them, about four days.
+pub const JOB_ATTEMPTS: u32 = 24;
+
+/// Pause after the first attempt of a job; it doubles with each further one.
+pub const JOB_PAUSE: Duration = Duration::from_secs(60);
+
+/// Longest pause between two attempts of a job.
+pub const JOB_LONGEST_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Most jobs of one kind of work at a time, where no setting says otherwise.
+pub const JOBS_PER_LANE: usize = 4;
+
+/// How often the program that runs jobs looks for new ones.
+pub const JOB_TICK: Duration = Duration::from_millis(500);
+
+/// Longest wait for running jobs when the program that runs them is told to stop.
+pub const JOB_STOP_TIME: Duration = Duration::from_secs(60);
+
+/// Stack of the thread of a job, in bytes.
+pub const JOB_STACK_BYTES: usize = 1024 * 1024;
+
+/// Days for which jobs that have ended are remembered.
+pub const JOB_DAYS: u64 = 90;
 /// Generations of publication credentials that are taken: the current one and those before it.
 pub const CREDENTIAL_GENERATIONS: u64 = 3;
 

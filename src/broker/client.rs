@@ -13,12 +13,15 @@ use serde_json::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::endpoint::{Head, ManageRequest, Reply};
-use crate::ops::{OpenRequest, Overview, OverviewRequest, Session};
+use crate::ops::internal::Word;
+use crate::ops::{CallRequest, OpenRequest, Overview, OverviewRequest, Session};
 use crate::sys::descriptors;
 use crate::types::Reference;
 
 use super::protocol::{self, Answer, Request, VERSION};
-use super::wire::{Admitted, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, WireOverview};
+use super::wire::{
+    Admitted, CallArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, WireOverview,
+};
 
 /// The use cases, done by the broker. Each call is one connection, so a value may be used from many threads and outlives restarts of the broker.
 pub struct Remote {
@@ -50,8 +53,11 @@ impl Remote {
         let malformed =
             |error: serde_json::Error| self.unavailable("its answer is malformed").with_source(error);
         match serde_json::from_value(value).map_err(malformed)? {
-            Admitted { go: true, answer: None } => Ok(Admission::Go(HandOver { remote: self, stream, end })),
-            Admitted { go: false, answer: Some(reply) } => Ok(Admission::Answer(reply)),
+            Admitted { go: true, answer: None, action: None } => {
+                Ok(Admission::Go(HandOver { remote: self, stream, end }))
+            }
+            Admitted { go: false, answer: Some(reply), action: None } => Ok(Admission::Answer(reply)),
+            Admitted { go: false, answer: None, action: Some(word) } => Ok(Admission::Action(word)),
             Admitted { .. } => Err(self.unavailable("its answer is neither yes nor the answer itself")),
         }
     }
@@ -127,6 +133,14 @@ impl Remote {
         Ok(opened.into_session(request.reference))
     }
 
+    /// Makes a call of the builder's; see [`crate::gateway::Gateway::invoke`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn invoke(&self, request: &CallRequest) -> Result<Value> {
+        self.call("call", Some(request.reference), &CallArgs::of(request))
+    }
+
     /// As [`Remote::call`], with the result as a type.
     ///
     /// # Errors
@@ -182,6 +196,8 @@ pub enum Admission<'a> {
     Go(HandOver<'a>),
     /// They are not needed: this is the answer.
     Answer(Reply),
+    /// They are not needed: this became of a publication by archive.
+    Action(Word),
 }
 
 /// The right to hand over the web server's descriptors.

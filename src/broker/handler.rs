@@ -16,16 +16,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::policy::{self, Operation};
 use crate::ops::quota::Quota;
-use crate::ops::{self, Context, Principal, admin};
-use crate::store::AuditEntry;
+use crate::ops::{self, Context, Principal, admin, published};
+use crate::store::{AuditEntry, JobFacts, JobsLock, Store};
 use crate::sys::clock;
 use crate::types::{Reference, Username, quote};
 
 use super::protocol::{self, Answer, Request};
 use super::publication::{Admission, Endpoint, Promise};
 use super::wire::{
-    Admitted, AuditArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, RevokeArgs,
-    WireOverview,
+    Admitted, AuditArgs, CallArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs,
+    RevokeArgs, WireOverview,
 };
 
 /// What all requests share.
@@ -108,6 +108,7 @@ impl Desk {
             }
         };
         self.sweep_audit(&context);
+        published::tend(&context);
         match result {
             Ok(Done::Value(value)) => (Answer::ok(value), None),
             Ok(Done::Promise(promise)) => (Answer::ok(json!({ "go": true })), Some(*promise)),
@@ -143,6 +144,9 @@ impl Desk {
                 Admission::Promise(promise) => Ok(Done::Promise(Box::new(promise))),
                 Admission::Answer(reply) => {
                     value(&Admitted { answer: Some(reply), ..Admitted::default() }).map(Done::Value)
+                }
+                Admission::Action(word) => {
+                    value(&Admitted { action: Some(word), ..Admitted::default() }).map(Done::Value)
                 }
             };
         }
@@ -185,7 +189,15 @@ impl Desk {
                 let row = admin::claim(context, principal, &site)?;
                 Ok(json!({ "site": row.domain, "key": row.key.as_str() }))
             }
+            Operation::CallBuilder => {
+                let args: CallArgs = read(args)?;
+                let _share = self.share(principal, args.account().as_ref())?;
+                bounded(ops::call(context, principal, &args.into_request(reference)?)?)
+            }
             Operation::ViewStatus => Ok(self.status(load)),
+            Operation::ManageJobs => {
+                Err(Error::new(ErrorKind::BadRequest, "jobs are managed on the command line, by root"))
+            }
             Operation::ViewPublication | Operation::ChangePublication => {
                 let args: ManageArgs = read(args)?;
                 let _share = self.share(principal, args.account())?;
@@ -238,6 +250,26 @@ impl Desk {
         Ok(Some(Share { busy: &self.busy, name: name.clone() }))
     }
 
+    /// What waits and runs in the other program. Where there is no store yet, there are no jobs.
+    fn jobs(&self) -> Value {
+        let context = self.context();
+        let dir = &context.config.state_dir;
+        let facts = if Store::exists(dir) {
+            context.store().and_then(Store::job_facts)
+        } else {
+            Ok(JobFacts::default())
+        };
+        match facts {
+            Ok(JobFacts { waiting, due, running, failed }) => json!({
+                "run": JobsLock::is_held(dir), "waiting": waiting, "due": due, "running": running, "failed": failed,
+            }),
+            Err(error) => {
+                log::warn!("the jobs cannot be counted: {error:?}");
+                Value::Null
+            }
+        }
+    }
+
     fn status(&self, (queued, running): (usize, usize)) -> Value {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         json!({
@@ -251,6 +283,7 @@ impl Desk {
             "opened": count(&self.counts.opened),
             "refused": count(&self.counts.refused),
             "dropped": count(&self.counts.dropped),
+            "jobs": self.jobs(),
         })
     }
 }
@@ -326,6 +359,18 @@ impl Logged<'_> {
         }
         result
     }
+}
+
+/// An answer that fits into a frame, or an error that says that the call was made all the same.
+fn bounded(answer: Value) -> Result<Value> {
+    if answer.to_string().len() > limits::FRAME_BYTES - 1024 {
+        let text = format!(
+            "the call was made, but its answer is larger than the {} bytes that fit through the broker: root can make it without the broker",
+            limits::FRAME_BYTES
+        );
+        return Err(Error::new(ErrorKind::TooLarge, text));
+    }
+    Ok(answer)
 }
 
 /// The newest lines that fit into a frame.

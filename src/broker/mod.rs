@@ -11,6 +11,7 @@ mod inbox;
 mod pool;
 pub mod protocol;
 mod publication;
+mod publisher;
 pub mod server;
 mod tally;
 mod wire;

@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::Context;
 use crate::ops::endpoint::{self, Decision, Head, ManageRequest, Permit, Reply, Watch, Work};
+use crate::ops::internal::Word;
 use crate::ops::policy::{Operation, Principal};
 use crate::publish::worker::Task;
 use crate::publish::workers::{Lease, Workers};
@@ -24,6 +25,7 @@ use crate::sys::descriptors;
 use crate::types::Reference;
 
 use super::protocol::Answer;
+use super::publisher::Queue;
 
 /// Longest wait for what a worker does with the publications as a whole: the caller's own patience is a little longer.
 const MANAGE_TIME: Duration = Duration::from_secs(limits::BROKER_CALL_TIME.as_secs() - 5);
@@ -35,6 +37,8 @@ pub(super) struct Endpoint {
     watched: Mutex<HashMap<String, Watch>>,
     /// How many requests of each client address are being decided about.
     deciding: Mutex<HashMap<IpAddr, usize>>,
+    /// Publications by archive that wait.
+    pub(super) queue: Queue,
 }
 
 /// A request that was allowed, whose descriptors have not come yet.
@@ -50,11 +54,18 @@ pub(super) enum Admission {
     Promise(Promise),
     /// An answer.
     Answer(Reply),
+    /// What became of a publication by archive.
+    Action(Word),
 }
 
 impl Endpoint {
     pub(super) fn new(worker_program: &Path) -> Self {
-        Self { workers: Workers::new(worker_program), watched: Mutex::default(), deciding: Mutex::default() }
+        Self {
+            workers: Workers::new(worker_program),
+            watched: Mutex::default(),
+            deciding: Mutex::default(),
+            queue: Queue::default(),
+        }
     }
 
     /// All workers of the broker.
@@ -80,6 +91,12 @@ impl Endpoint {
         let work = match endpoint::admit(context, principal, head)? {
             Decision::Work(work) => *work,
             Decision::Answer(reply) => return Ok(Admission::Answer(reply)),
+            Decision::Action(word) => {
+                if matches!(word, Word::Accepted { .. }) {
+                    self.queue.wake();
+                }
+                return Ok(Admission::Action(word));
+            }
         };
         let Work { permit, task, row } = work;
         let lease = self.lease(context, &permit, &row)?;
@@ -92,7 +109,7 @@ impl Endpoint {
 
     /// The right to give a permitted site's worker one order; as long as the worker runs, the patrol looks whether it still may.
     pub(super) fn lease(&self, context: &Context, permit: &Permit, row: &SiteRow) -> Result<Lease> {
-        let Permit { assignment, watch } = permit;
+        let Permit { assignment, watch, .. } = permit;
         if !self.workers.has(assignment) {
             endpoint::check_beginning(context, row)?;
         }

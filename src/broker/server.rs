@@ -25,6 +25,7 @@ use super::inbox::{Inbox, Progress};
 use super::pool::Pool;
 use super::protocol::{self, Answer};
 use super::publication::Promise;
+use super::publisher::Publisher;
 use super::tally::{Place, Tally};
 
 /// How the broker is started.
@@ -58,7 +59,9 @@ pub fn run(options: &Options) -> Result<()> {
     let pool =
         Pool::start(limits::WORKERS, limits::QUEUED_REQUESTS).map_err(fail("threads cannot be started"))?;
     let notifier = Notifier::from_environment();
-    let server = Server::new(listener, signals, desk, pool).map_err(fail("the loop cannot be set up"))?;
+    let publisher = Publisher::start(&desk).map_err(fail("threads cannot be started"))?;
+    let server =
+        Server::new(listener, signals, desk, pool, publisher).map_err(fail("the loop cannot be set up"))?;
     log::info!("the broker is ready");
     notifier.send("READY=1");
     server.run(&notifier)
@@ -106,6 +109,7 @@ struct Server {
     signals: Signals,
     desk: Arc<Desk>,
     pool: Pool,
+    publisher: Publisher,
     inboxes: Vec<Inbox>,
     /// Connections that were told to send their descriptors.
     waiting: Vec<Waiting>,
@@ -120,7 +124,13 @@ struct Server {
 }
 
 impl Server {
-    fn new(listener: UnixListener, signals: Signals, desk: Arc<Desk>, pool: Pool) -> io::Result<Self> {
+    fn new(
+        listener: UnixListener,
+        signals: Signals,
+        desk: Arc<Desk>,
+        pool: Pool,
+        publisher: Publisher,
+    ) -> io::Result<Self> {
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let quota = Quota::new(limits::BUCKET_SIZE, limits::BUCKET_REFILL);
         Ok(Self {
@@ -128,6 +138,7 @@ impl Server {
             signals,
             desk,
             pool,
+            publisher,
             inboxes: Vec::new(),
             waiting: Vec::new(),
             promised: Arc::default(),
@@ -370,10 +381,12 @@ impl Server {
         let time = self.desk.context().config.builder.timeout + limits::COMMAND_TIME + limits::ANSWER_TIME;
         drop(self.listener);
         drop((self.inboxes, self.waiting));
+        self.publisher.end();
         let finished = self.pool.finish(time);
         // Leases are over; what the workers do they finish, and close their publications.
         let closed = self.desk.endpoint.workers().finish(limits::WORKER_CLOSE_TIME);
-        if finished && closed {
+        let published = self.publisher.finish(limits::ANSWER_TIME);
+        if finished && closed && published {
             log::info!("the broker has ended");
             Ok(())
         } else {

@@ -8,13 +8,15 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::admin::Target;
 use crate::ops::endpoint::{Head, ManageRequest, Reply};
+use crate::ops::internal::Word;
 use crate::ops::token::Binding;
-use crate::ops::{OpenRequest, Operation, Overview, OverviewRequest, Session, SiteEntry};
+use crate::ops::{CallRequest, OpenRequest, Operation, Overview, OverviewRequest, Session, SiteEntry};
 use crate::panel::{Account, PanelSession, Site, SiteKind};
 use crate::publish::worker::Manage;
 use crate::store::AuditQuery;
@@ -175,6 +177,44 @@ impl ClaimArgs {
     }
 }
 
+/// Arguments of `call`.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct CallArgs {
+    call: String,
+    #[serde(default)]
+    input: Value,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    claimed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    panel_session: Option<[String; 2]>,
+}
+
+impl CallArgs {
+    pub(super) fn of(request: &CallRequest) -> Self {
+        Self {
+            call: request.call.clone(),
+            input: request.input.clone(),
+            claimed: request.claimed.clone(),
+            panel_session: request.panel_session.as_ref().map(session_pair),
+        }
+    }
+
+    /// The account that the input names.
+    pub(super) fn account(&self) -> Option<Username> {
+        self.input.get("account").and_then(Value::as_str).and_then(|name| Username::new(name).ok())
+    }
+
+    pub(super) fn into_request(self, reference: Reference) -> Result<CallRequest> {
+        Ok(CallRequest {
+            reference,
+            call: self.call,
+            input: self.input,
+            claimed: self.claimed.map(claimed),
+            panel_session: panel_session(self.panel_session)?,
+        })
+    }
+}
+
 /// Arguments of `publish`: the head of a request. It holds a password: this type has no `Debug`.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct PublishArgs {
@@ -226,7 +266,7 @@ impl PublishArgs {
     }
 }
 
-/// Result of `publish`: exactly one of the two is there.
+/// Result of `publish`: exactly one of the three is there.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Admitted {
     /// The descriptors may come.
@@ -235,6 +275,9 @@ pub(super) struct Admitted {
     /// They are not needed: this is the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) answer: Option<Reply>,
+    /// They are not needed: this became of a publication by archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) action: Option<Word>,
 }
 
 /// Arguments of `publication` and `unpublish`.

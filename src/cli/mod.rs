@@ -2,11 +2,16 @@
 //!
 //! The help texts here are its manual. The commands call the use cases through [`crate::gateway::for_program`]; only `output` prints.
 
+mod asking;
 mod audit;
 mod broker;
+mod builder;
+mod call;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
+mod jobs;
+mod licence;
 mod open;
 mod output;
 mod progress;
@@ -15,6 +20,8 @@ mod site;
 mod sites;
 mod ssh_keys;
 mod status;
+mod template;
+mod website;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -55,6 +62,7 @@ Exit codes:
   30-36  the builder: unreachable, certificate, credentials, licence, ...
   40-69  publication: not set up, refused, no space, ...; 60: the store cannot be
          read or written
+  80-83  backups: not offered, failed, not at the moment, no such backup
   70     a fault of Panelgate or of the system below it
   The line on standard error ends with the name of the error: [site-not-found].
   With --json the error is printed as an object too:
@@ -104,6 +112,7 @@ enum Command {
     /// systemd starts it (panelgate.service) and passes it the socket. By hand it listens on --socket. It reads the configuration once and again on
     /// SIGHUP; SIGTERM ends it when what is running is finished.
     Broker,
+    Jobs(jobs::Arguments),
     /// Work below one document root, for the process that started this one
     ///
     /// The broker and root's command line start it; by hand it does nothing.
@@ -114,6 +123,10 @@ enum Command {
     Revoke(revoke::Arguments),
     Site(site::Arguments),
     SshKeys(ssh_keys::Arguments),
+    Template(template::Arguments),
+    Licence(licence::Arguments),
+    Builder(builder::Arguments),
+    Call(call::Arguments),
     #[cfg(feature = "sandbox")]
     Demo(demo::Arguments),
 }
@@ -173,6 +186,11 @@ impl Command {
             Self::Audit(command) => command.json,
             Self::Revoke(command) => command.json,
             Self::Site(command) => command.wants_json(),
+            Self::Template(command) => command.wants_json(),
+            Self::Licence(command) => command.wants_json(),
+            Self::Builder(command) => command.wants_json(),
+            Self::Call(_) => true,
+            Self::Jobs(command) => command.wants_json(),
             Self::Broker | Self::Worker | Self::SshKeys(_) => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
@@ -187,12 +205,17 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Sites(command) => sites::run(command, reach, output),
         Command::Doctor(command) => doctor::run(command, reach, output),
         Command::Broker => broker::run(reach),
+        Command::Jobs(command) => jobs::run(command, reach, output),
         Command::Worker => Err(Error::new(ErrorKind::InvalidArgument, "a worker takes no further arguments")),
         Command::Status(command) => status::run(command, reach, output),
         Command::Audit(command) => audit::run(command, reach, output),
         Command::Revoke(command) => revoke::run(command, reach, output),
         Command::Site(command) => site::run(command, reach, output),
         Command::SshKeys(command) => ssh_keys::run(command, reach, output),
+        Command::Template(command) => template::run(command, reach, output),
+        Command::Licence(command) => licence::run(command, reach, output),
+        Command::Builder(command) => builder::run(command, reach, output),
+        Command::Call(command) => call::run(command, reach, output),
         #[cfg(feature = "sandbox")]
         Command::Demo(command) => demo::run(command, output),
     }

@@ -3,6 +3,8 @@
 //! The file holds the builder's password, so it must be a regular file of root (or of the user who runs a private trial), readable by nobody
 //! else, in a directory where nobody else can replace it. Unknown sections and keys are errors.
 
+mod backup;
+mod calls;
 pub mod ini;
 mod session;
 
@@ -12,11 +14,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::calls::{Call, Overrides};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::sys::{file, identity};
 use crate::types::{Domain, HostPattern, Network, Secret, Username, WebUrl, quote};
 
+pub use backup::{BackupConfig, RestoreWay};
 use ini::{IniFile, Section};
 pub(crate) use session::RESERVED_FIELDS;
 pub use session::{Feature, ServerIp, SessionConfig};
@@ -40,6 +44,10 @@ pub struct Config {
     pub sites: BTreeMap<Domain, SiteConfig>,
     /// `[broker]`
     pub broker: BrokerConfig,
+    /// `[backup]`
+    pub backup: BackupConfig,
+    /// `[lifecycle] grace`: how long the project of a site that is gone is kept at the builder; 24 hours unless set.
+    pub grace: Duration,
     /// `[store] dir`: the directory of the state, `/var/lib/panelgate` unless set.
     pub state_dir: PathBuf,
     /// `[store] audit_days`: how long the audit is kept; 180 days unless set.
@@ -153,6 +161,10 @@ pub struct BuilderConfig {
     pub connect_timeout: Duration,
     /// `timeout`: for a whole interactive call, 30 seconds unless set.
     pub timeout: Duration,
+    /// `statistics`: whether the broker reads the list of published websites every 3 hours; no unless set.
+    pub statistics: bool,
+    /// `[call NAME]`: what differs for one call of the builder's.
+    pub calls: BTreeMap<Call, Overrides>,
 }
 
 impl BuilderConfig {
@@ -231,6 +243,10 @@ pub struct PublishConfig {
     pub ftp_host: Option<String>,
     /// `ftp_check`: where an FTP login is tried before it is handed out, `127.0.0.1:21` unless set; `None` is `no`: nowhere.
     pub ftp_check: Option<SocketAddr>,
+    /// `download_hosts`: further hosts that archives may be fetched from, also at private addresses; none unless set.
+    pub download_hosts: Vec<HostPattern>,
+    /// `zip_field`: the field of the builder's form that holds the archive's address; looked for unless set.
+    pub zip_field: Option<String>,
     /// `sources`: the addresses that may publish by `http` and `internal`; empty: all.
     pub sources: Vec<Network>,
     /// `worker_program`: what works below document roots, where the program that asks for it is not `panelgate` itself.
@@ -294,6 +310,8 @@ impl Config {
             publish: publish(&file)?,
             sites: sites(&file)?,
             broker: broker(&file)?,
+            backup: backup::read(&file, &state_dir)?,
+            grace: grace(&file)?,
             state_dir,
             audit_days,
             log_level: log_level(&file)?,
@@ -313,7 +331,7 @@ impl Config {
     }
 }
 
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 14] = [
     "panel",
     "cpanel",
     "directadmin",
@@ -324,15 +342,17 @@ const SECTIONS: [&str; 12] = [
     "session.languages",
     "publish",
     "broker",
+    "backup",
+    "lifecycle",
     "store",
     "log",
 ];
 
 fn known_sections(file: &IniFile) -> Result<()> {
     for (name, line) in file.sections() {
-        if !SECTIONS.contains(&name) && !name.starts_with("site ") {
+        if !SECTIONS.contains(&name) && !name.starts_with("site ") && !name.starts_with(calls::PREFIX) {
             let text = format!(
-                "there is no section {} (there are: {}, site DOMAIN)",
+                "there is no section {} (there are: {}, site DOMAIN, call NAME)",
                 quote(name),
                 SECTIONS.join(", ")
             );
@@ -418,9 +438,7 @@ fn builder(file: &IniFile) -> Result<BuilderConfig> {
         .parse("url", |text| base_url(text, allow_http))?
         .map_or_else(|| base_url("https://site.pro/api/", false), Ok)
         .map_err(|fault| section.error("url", fault))?;
-    let mut hosts = section.list("hosts", |text| {
-        HostPattern::parse(text).ok_or_else(|| format!("{} is not a host, *.host or host:port", quote(text)))
-    })?;
+    let mut hosts = section.list("hosts", host_pattern)?;
     if hosts.is_empty() {
         hosts.push(HostPattern::exact(url.host()));
         hosts.extend(HostPattern::below(url.host()));
@@ -435,6 +453,8 @@ fn builder(file: &IniFile) -> Result<BuilderConfig> {
         proxy: section.parse("proxy", |text| WebUrl::parse(text).map_err(|fault| fault.to_string()))?,
         connect_timeout: section.seconds("connect_timeout", 5, 1..=60)?,
         timeout: section.seconds("timeout", 30, 1..=300)?,
+        statistics: section.flag("statistics", false)?,
+        calls: calls::read(file)?,
         url,
     };
     if config.username.contains(':') {
@@ -470,6 +490,8 @@ fn publish(file: &IniFile) -> Result<PublishConfig> {
         ssh_key: section.parse("ssh_key", absolute_path)?,
         ftp_host: section.parse("ftp_host", host)?,
         ftp_check: section.parse("ftp_check", ftp_check)?.unwrap_or(Some(FTP_SERVER)),
+        download_hosts: section.list("download_hosts", host_pattern)?,
+        zip_field: section.text("zip_field").map(str::to_owned),
         sources: section.list("sources", str::parse::<Network>)?,
         worker_program: absolute(&section, "worker_program", "/usr/bin/panelgate")?,
     };
@@ -542,6 +564,13 @@ fn store(file: &IniFile) -> Result<(PathBuf, u64)> {
     Ok((dir, days.unwrap_or(180)))
 }
 
+fn grace(file: &IniFile) -> Result<Duration> {
+    let section = file.section("lifecycle");
+    let grace = section.parse("grace", backup::duration)?.unwrap_or(Duration::from_secs(24 * 60 * 60));
+    section.finish()?;
+    Ok(grace)
+}
+
 fn log_level(file: &IniFile) -> Result<log::LevelFilter> {
     let section = file.section("log");
     let levels = [
@@ -563,6 +592,10 @@ fn absolute_path(text: &str) -> std::result::Result<PathBuf, &'static str> {
     let path = PathBuf::from(text);
     let climbs = path.components().any(|part| part == std::path::Component::ParentDir);
     if path.is_absolute() && !climbs { Ok(path) } else { Err("it must be an absolute path without \"..\"") }
+}
+
+fn host_pattern(text: &str) -> std::result::Result<HostPattern, String> {
+    HostPattern::parse(text).ok_or_else(|| format!("{} is not a host, *.host or host:port", quote(text)))
 }
 
 fn host(text: &str) -> std::result::Result<String, &'static str> {

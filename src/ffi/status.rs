@@ -3,8 +3,9 @@
 /// What a fallible function returns: PGATE_OK, or one of the PGATE_ERR_ numbers.
 ///
 /// The numbers come in blocks of a hundred: 1xx caller and configuration, 2xx account data,
-/// 3xx builder, 4xx publication, 5xx page request, 6xx store, 9xx faults of Panelgate itself. They
-/// are never renumbered. Later versions may add some: treat every number you do not know as a failure.
+/// 3xx builder, 4xx publication, 5xx page request, 6xx store, 7xx backups, 9xx faults of Panelgate
+/// itself. They are never renumbered. Later versions may add some: treat every number you do not
+/// know as a failure.
 pub type pgate_status = i32;
 
 /// Success.
@@ -82,6 +83,18 @@ pub const PGATE_ERR_BUILDER_URL: pgate_status = 307;
 /// The publication of this site is not set up.
 pub const PGATE_ERR_PUBLICATION: pgate_status = 401;
 
+/// The archive with the website is damaged, or holds what may not be published.
+pub const PGATE_ERR_ARCHIVE: pgate_status = 411;
+
+/// The archive with the website cannot be downloaded.
+pub const PGATE_ERR_DOWNLOAD: pgate_status = 412;
+
+/// The website is being published already.
+pub const PGATE_ERR_PUBLICATION_BUSY: pgate_status = 413;
+
+/// The publication was broken off before its end.
+pub const PGATE_ERR_PUBLICATION_INTERRUPTED: pgate_status = 414;
+
 /// The builder shows no valid credentials for the site.
 pub const PGATE_ERR_CREDENTIALS_REJECTED: pgate_status = 431;
 
@@ -117,6 +130,18 @@ pub const PGATE_ERR_PREFETCH: pgate_status = 505;
 
 /// The store cannot be read or written.
 pub const PGATE_ERR_STORE: pgate_status = 600;
+
+/// What makes the backup cannot do this.
+pub const PGATE_ERR_BACKUP_UNSUPPORTED: pgate_status = 701;
+
+/// What makes the backup has tried, or refuses.
+pub const PGATE_ERR_BACKUP_FAILED: pgate_status = 702;
+
+/// What makes the backup cannot be reached, hangs, or answers what is not documented.
+pub const PGATE_ERR_BACKUP_PROVIDER: pgate_status = 703;
+
+/// There is no such backup, or no such job.
+pub const PGATE_ERR_BACKUP_NOT_FOUND: pgate_status = 704;
 
 /// A fault of Panelgate or of the system below it.
 pub const PGATE_ERR_INTERNAL: pgate_status = 900;

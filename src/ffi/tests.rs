@@ -26,6 +26,10 @@ fn site(name: &str, kind: SiteKind, alias_of: Option<&str>) -> Site {
 }
 
 impl Gateway for Answers {
+    fn invoke(&self, request: &crate::ops::CallRequest) -> Result<serde_json::Value> {
+        Ok(serde_json::json!({ "call": request.call, "input": request.input }))
+    }
+
     fn manage(&self, request: &ManageRequest) -> Result<serde_json::Value> {
         assert_ne!(request.site.as_str(), "panic.example", "the gateway panics");
         match request.site.as_str() {

@@ -19,6 +19,7 @@ use crate::store::{AuditEntry, SiteRow};
 use crate::sys::clock;
 use crate::types::{Domain, Reference, Secret, SiteKey, Username, quote};
 
+use super::internal::{self, Word};
 use super::policy::{self, Operation, Principal};
 use super::{Context, open, reach};
 
@@ -50,6 +51,8 @@ pub enum Decision {
     Work(Box<Work>),
     /// This is the answer; nobody needs its body.
     Answer(Reply),
+    /// This became of a publication by archive.
+    Action(Word),
 }
 
 /// An answer that needs no worker.
@@ -126,6 +129,8 @@ pub struct Permit {
     pub assignment: Assignment,
     /// Under which conditions it may go on.
     pub watch: Watch,
+    /// The locale of the account's user, as the panel writes it.
+    pub locale: Option<String>,
 }
 
 /// What must stay as it is while a worker runs.
@@ -152,7 +157,7 @@ pub(crate) fn admit(context: &Context, principal: &Principal, head: &Head) -> Re
     check_source(context, head.remote)?;
     let row = site_of(context, head, token)?;
     if let Some(id) = action(rest) {
-        return internal(context, principal, head, &row, id).map(Decision::Answer);
+        return internal::act(context, principal, head, &row, id).map(Decision::Action);
     }
     let permit = permit(context, principal, &row)?;
     let task = task(head, rest)?;
@@ -166,26 +171,14 @@ pub(crate) fn admit(context: &Context, principal: &Principal, head: &Head) -> Re
 pub(crate) fn permit(context: &Context, principal: &Principal, row: &SiteRow) -> Result<Permit> {
     let (account, site) = facts(context, principal, Operation::Publish, row)?;
     let assignment = assignment(context, row, &account, &site)?;
-    Ok(Permit { assignment, watch: Watch { token: row.token.clone(), floor: row.floor } })
+    let watch = Watch { token: row.token.clone(), floor: row.floor };
+    Ok(Permit { assignment, watch, locale: account.locale })
 }
 
 /// Answers the doctor's question whether the endpoint can be reached.
 fn ping(context: &Context, head: &Head) -> Result<Reply> {
     let body = reach::answer(context.key()?, &head.query, head.authorization.is_some())?;
     Ok(Reply { status: 200, media: "application/json".into(), body })
-}
-
-/// Starts, or looks at, a publication by type `internal`.
-fn internal(
-    context: &Context,
-    principal: &Principal,
-    _head: &Head,
-    row: &SiteRow,
-    _id: &str,
-) -> Result<Reply> {
-    permit(context, principal, row)?;
-    let text = format!("the site {} cannot be published by type internal here", row.domain);
-    Err(Error::new(ErrorKind::Publication, text))
 }
 
 /// What is looked at when a worker is started for a request, beside what is looked at for each.

@@ -2,20 +2,25 @@
 
 pub mod admin;
 mod binding;
+mod call;
 pub mod doctor;
 pub mod endpoint;
+pub mod internal;
 mod language;
 mod open;
 mod overview;
 pub mod policy;
+pub mod presence;
 mod principal;
 mod publication;
+pub mod published;
 pub(crate) mod quota;
 pub mod reach;
 pub mod ssh_keys;
 mod technical;
 pub mod token;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -27,6 +32,8 @@ use crate::panel::{self, Account, Panel, PanelSession};
 use crate::store::{InstallKey, Store};
 use crate::types::{Domain, Username};
 
+pub use call::CallRequest;
+pub(crate) use call::call;
 pub(crate) use open::open;
 pub use open::{OpenRequest, Session};
 pub(crate) use overview::overview;
@@ -44,6 +51,8 @@ pub struct Context {
     /// The builder.
     pub builder: Client,
     uids: SystemUids,
+    /// Whether the log has the names of the fields of the builder's forms.
+    fields_named: AtomicBool,
     key: OnceLock<InstallKey>,
     store: OnceLock<Store>,
     /// FTP logins that work.
@@ -68,6 +77,7 @@ impl Context {
             panel,
             builder,
             uids,
+            fields_named: AtomicBool::new(false),
             key: OnceLock::new(),
             store: OnceLock::new(),
             logins,

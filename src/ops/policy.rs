@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::calls::{Call, Callers};
 use crate::config::PanelKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::{Account, Site, SiteKind};
@@ -95,6 +96,10 @@ pub enum Operation {
     Revoke,
     /// Give a site the plain key at the builder.
     ClaimSite,
+    /// Make a call of the builder's; [`allow_call`] decides about each.
+    CallBuilder,
+    /// See, try again and cancel jobs.
+    ManageJobs,
     /// Hand over a request of the builder's to the publication endpoint.
     Publish,
     /// See what is published.
@@ -129,13 +134,15 @@ enum Standing {
 /// The whole table. Root may do everything in it but what comes from the builder, which only the web server brings, and that nothing else; strangers may
 /// do nothing.
 #[rustfmt::skip]
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 11] = [
     Rule { operation: Operation::ViewAccount, name: "overview",  account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::OpenSite,    name: "open",      account: true,  panel_user: true,  web_front: false, standing: Standing::Needed },
     Rule { operation: Operation::ViewStatus,  name: "status",    account: false, panel_user: true,  web_front: true,  standing: Standing::None },
     Rule { operation: Operation::ViewAudit,   name: "audit",     account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::Revoke,      name: "revoke",    account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::ClaimSite,   name: "claim",     account: false, panel_user: false, web_front: false, standing: Standing::None },
+    Rule { operation: Operation::CallBuilder, name: "call",      account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
+    Rule { operation: Operation::ManageJobs,  name: "jobs",      account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::Publish,     name: "publish",   account: false, panel_user: false, web_front: false, standing: Standing::Needed },
     Rule { operation: Operation::ViewPublication,   name: "publication", account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::ChangePublication, name: "unpublish",   account: false, panel_user: false, web_front: false, standing: Standing::NotFromRoot },
@@ -188,6 +195,18 @@ pub fn allow(principal: &Principal, operation: Operation, panel: PanelKind) -> R
     }
     let text = format!("{principal} may not do \"{}\" on {}", rule.name, panel.title());
     Err(Error::new(ErrorKind::Forbidden, text))
+}
+
+/// Decides whether a principal may make a call of the builder's at all, as the table of calls says.
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`].
+pub fn allow_call(principal: &Principal, call: Call, panel: PanelKind) -> Result<()> {
+    allow(principal, Operation::CallBuilder, panel)?;
+    if call.entry().callers == Callers::Accounts || *principal == Principal::Root {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Forbidden, format!("{principal} may not make the call {}", call.name())))
 }
 
 /// Decides about an account as a whole.

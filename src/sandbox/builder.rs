@@ -10,9 +10,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::calls::{Asked, FullList, World};
 use super::checks::{self, Accepted, Access};
 use super::http::{self, Headers, Limits, Request, Response, Server};
 use super::page::{self, Editor, Outcome};
+use super::projects;
 use super::publish::{self, ARCHIVES_PATH, Archives, Order, Published, Ways};
 use super::tls::{Identity, TlsSocket};
 use crate::limits;
@@ -37,6 +39,12 @@ pub struct Options {
     pub ways: Ways,
     /// Where a browser finds the published sites: addresses by the sites' names; `http://NAME/` for others.
     pub views: BTreeMap<String, String>,
+    /// Which spelling of the action of the long list of addresses is taken.
+    pub full_list: FullList,
+    /// How many published websites there are besides those that were opened.
+    pub published: u64,
+    /// Further paths below the API, each answered with what it got.
+    pub further: Vec<String>,
 }
 
 impl Options {
@@ -51,6 +59,9 @@ impl Options {
             faults: Vec::new(),
             ways: Ways::default(),
             views: BTreeMap::new(),
+            full_list: FullList::ListFull,
+            published: 0,
+            further: Vec::new(),
         }
     }
 }
@@ -112,6 +123,7 @@ impl Builder {
             page_origin,
             delay: options.delay.unwrap_or_default(),
             data: Mutex::new(Data { faults: options.faults.into(), ..Data::default() }),
+            world: Mutex::new(World::new(options.full_list, options.published, options.further)),
             stopping: Condvar::new(),
         });
         let (config, theirs) = (identity.config, state.clone());
@@ -155,6 +167,16 @@ impl Builder {
         self.state.data().faults.push_back(response);
     }
 
+    /// Gives a site a project, under the name that the builder knows it by.
+    pub fn set_project(&self, domain: &str, bytes: Vec<u8>) {
+        self.state.data().projects.insert(domain.to_owned(), bytes);
+    }
+
+    /// The project of a site.
+    pub fn project(&self, domain: &str) -> Option<Vec<u8>> {
+        self.state.data().projects.get(domain).cloned()
+    }
+
     /// Ends all connections and threads.
     pub fn stop(&mut self) {
         self.state.data().stopped = true;
@@ -181,6 +203,7 @@ struct State {
     page_origin: String,
     delay: Duration,
     data: Mutex<Data>,
+    world: Mutex<World>,
     stopping: Condvar,
 }
 
@@ -191,6 +214,8 @@ struct Data {
     recorded: VecDeque<Recorded>,
     /// What is remembered of each site.
     sites: BTreeMap<String, Access>,
+    /// The projects of the sites that have one.
+    projects: projects::Projects,
     /// Sessions by their hash, oldest first.
     sessions: VecDeque<(String, Accepted)>,
     /// What has been published of each site.
@@ -263,8 +288,11 @@ impl State {
         if request.headers.get("Authorization") != Some(self.authorization.expose()) {
             return failure(401, "Wrong username or password");
         }
+        if let Some(response) = projects::answer(request, &mut self.data().projects) {
+            return response;
+        }
         if request.path() != "/api/requestLogin" {
-            return failure(404, "Unknown method");
+            return self.other_call(request).unwrap_or_else(|| failure(404, "Unknown method"));
         }
         if request.method != "POST" {
             return failure(405, "Only POST is allowed");
@@ -281,7 +309,21 @@ impl State {
         }
     }
 
+    /// Any call but `requestLogin`; `None` if there is no such call.
+    fn other_call(&self, request: &Request) -> Option<Response> {
+        let body = serde_json::from_slice::<Value>(&request.body).unwrap_or_default();
+        let hash = body["loginHash"].as_str();
+        let site = hash.and_then(|hash| {
+            let data = self.data();
+            data.sessions.iter().find(|(known, _)| known == hash).map(|(_, session)| session.domain.clone())
+        });
+        let path = request.path().strip_prefix("/api/").unwrap_or_default();
+        let asked = Asked { method: &request.method, path, body: &request.body, site };
+        self.world.lock().unwrap_or_else(PoisonError::into_inner).answer(&asked)
+    }
+
     fn open(&self, data: &mut Data, accepted: Accepted) -> Value {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner).opened(&accepted.domain);
         let hash = hex(&random::bytes::<32>());
         let mut reply = json!({ "url": format!("{}/?login_hash={hash}", self.page_origin) });
         if accepted.more {

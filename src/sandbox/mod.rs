@@ -4,10 +4,12 @@
 //! sandbox starts one in code.
 
 mod builder;
+mod calls;
 mod checks;
 pub mod demo;
 pub mod http;
 mod page;
+mod projects;
 mod publish;
 mod tls;
 pub mod tree;
@@ -18,4 +20,5 @@ pub mod tree_plesk;
 mod tree_tests;
 
 pub use builder::{Builder, Options, Recorded, Ui};
+pub use calls::{ErrorShape, FullList};
 pub use publish::{Ssh, Ways};

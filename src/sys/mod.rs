@@ -4,6 +4,7 @@
 //! or a policy.
 #![allow(unsafe_code)]
 
+pub mod addresses;
 pub mod clock;
 pub mod descriptors;
 pub mod environment;
@@ -17,4 +18,5 @@ pub mod resolve;
 pub mod sandbox;
 pub mod service;
 pub mod signals;
+pub mod spool;
 pub mod users;

@@ -6,6 +6,7 @@
 mod common;
 mod files;
 mod handover;
+mod internal;
 mod refusals;
 mod servers;
 mod worker;

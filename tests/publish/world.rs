@@ -180,7 +180,7 @@ impl World {
         let dir = self.dir.path().display();
         let text = format!(
             "[panel]\nkind = ini\naccounts_dir = {dir}/accounts.d\n\
-             [builder]\nurl = {}\nusername = {BUILDER_USER}\npassword = {BUILDER_PASSWORD}\nca_file = {dir}/ca.pem\nhosts = {}\n\
+             [builder]\nurl = {}\nusername = {BUILDER_USER}\npassword = {BUILDER_PASSWORD}\nca_file = {dir}/ca.pem\nhosts = {}\nallow_http = yes\n\
              [publish]\nendpoint = https://panel.example/panelgate/\n{more}\n[store]\ndir = {dir}/state\n\
              [broker]\nweb_users = www-data\n",
             self.builder.api_url(),

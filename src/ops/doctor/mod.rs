@@ -4,6 +4,7 @@
 //! could have written is not acted on. Nothing is printed here: who runs it is told of each check as it begins and ends.
 
 mod builder;
+mod jobs;
 mod publication;
 mod server;
 
@@ -94,7 +95,7 @@ impl Report {
 }
 
 /// Names of the checks, in their order.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 20] = [
     "programs",
     "configuration-file",
     "configuration",
@@ -102,6 +103,7 @@ pub const NAMES: [&str; 19] = [
     "accounts",
     "state-directory",
     "store",
+    "jobs",
     "principals",
     "broker",
     "publication",
@@ -149,6 +151,7 @@ fn local(options: &Options<'_>, config: &Config, examination: &mut Examination<'
     }
     examination.check("state-directory", || (server::state_directory(&config.state_dir), ()));
     examination.check("store", || (server::store(&config.state_dir), ()));
+    examination.check("jobs", || (jobs::finding(&config.state_dir, options.broker.is_some()), ()));
     if let Some(panel) = &panel {
         examination.check("principals", || (server::principals(config, panel.as_ref()), ()));
     }

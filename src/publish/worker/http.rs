@@ -163,7 +163,7 @@ impl Site {
     }
 
     /// A panic elsewhere leaves the journal, which is made for that.
-    fn files(&self) -> MutexGuard<'_, journal::Site> {
+    pub(super) fn files(&self) -> MutexGuard<'_, journal::Site> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -176,7 +176,7 @@ fn newest(mut history: Vec<Past>) -> Vec<Past> {
 }
 
 /// A fault as an error.
-fn error_of(fault: &Fault) -> Error {
+pub(super) fn error_of(fault: &Fault) -> Error {
     let kind = match fault.kind() {
         FaultKind::Busy => ErrorKind::TooMany,
         FaultKind::Nothing => ErrorKind::NothingPublished,

@@ -4,6 +4,7 @@
 //! standard input and nothing else. The worker drops to the account, puts up its walls, opens the document root itself, and takes orders through
 //! that socket, each with the descriptors that it needs. Everything that it reports is the account's word, not ours.
 
+mod archive;
 mod http;
 mod process;
 
@@ -55,6 +56,8 @@ pub struct Assignment {
 pub enum Task {
     /// A request of the builder's: the two descriptors of the request come with it, and the worker writes the whole answer.
     File(FileTask),
+    /// A publication by archive: the archive comes with it, as a file to read.
+    Apply,
     /// Something about the publication as a whole; the result comes back as JSON.
     Manage {
         /// What.

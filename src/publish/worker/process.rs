@@ -137,15 +137,19 @@ fn take_orders(socket: BorrowedFd<'_>, site: &Arc<Site>) {
 fn carry_out(site: &Site, task: Task, received: Received) -> Result<Value> {
     match task {
         Task::File(task) => {
-            let [input, output] = two(received)?;
+            let [input, output] = exactly(received)?;
             Ok(site.serve(&task, &input, &output))
+        }
+        Task::Apply => {
+            let [archive] = exactly(received)?;
+            site.apply(archive)
         }
         Task::Manage { what } => site.manage(what),
     }
 }
 
-fn two(received: Received) -> Result<[OwnedFd; 2]> {
-    let wrong = |_| Error::new(ErrorKind::Internal, "the order came without its two descriptors");
+fn exactly<const N: usize>(received: Received) -> Result<[OwnedFd; N]> {
+    let wrong = |_| Error::new(ErrorKind::Internal, "the order came without its descriptors");
     if received.is_cut {
         return Err(wrong(Vec::new()));
     }

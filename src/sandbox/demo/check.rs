@@ -213,8 +213,9 @@ impl Walk<'_> {
             walk.visit(index, "/", 404, "nothing")
         })?;
         for (edition, headline) in HEADLINES.iter().enumerate() {
-            let again = if edition == 0 { "" } else { " again" };
-            self.step(&format!("the builder publishes {name}{again}"), |walk| {
+            let (again, way) =
+                (["", " again"][edition.min(1)], ["file by file", "as an archive"][index.min(1)]);
+            self.step(&format!("the builder publishes {name}{again}, {way}"), |walk| {
                 walk.publish(url, edition + 1, headline)
             })?;
             self.step(&format!("a visitor of {name} reads {headline:?}"), |walk| {

@@ -8,34 +8,41 @@ use std::net::{IpAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use super::cgi;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Direct;
 use crate::limits;
 use crate::ops::Principal;
-use crate::ops::endpoint::{self, Decision, Head, Work};
+use crate::ops::endpoint::{self, Decision, Head, Permit, Work};
+use crate::ops::internal::{self, Word};
 use crate::publish::worker::Task;
-use crate::publish::workers::Workers;
+use crate::publish::workers::{Lease, Workers};
 use crate::sandbox::http::{self, Request, Response, Server};
 use crate::sandbox::tls::{Identity, TlsSocket};
+use crate::store::{PublicationRow, SiteRow, Store};
 use crate::sys::identity;
 use crate::types::{Reference, Secret};
-use crate::web::messages::{self, Language};
+use crate::web::{self, messages, messages::Language};
 
 /// Where the endpoint is on its server.
 pub(super) const PATH: &str = "/panelgate";
 
 /// A running endpoint.
 pub(super) struct Endpoint {
-    _server: Server,
-    workers: Arc<Workers>,
+    server: Server,
+    desk: Arc<Desk>,
 }
 
 struct Desk {
     direct: Direct,
     workers: Arc<Workers>,
+    /// Publications by archive that are being worked on.
+    running: Mutex<Vec<JoinHandle<()>>>,
+    ending: AtomicBool,
 }
 
 impl Endpoint {
@@ -43,27 +50,35 @@ impl Endpoint {
     pub(super) fn start(listener: TcpListener, tls: &Identity, config: &Path) -> Result<Self> {
         let direct = Direct::open(config)?;
         let workers = Workers::new(&direct.context().config.publish.worker_program);
-        let desk = Desk { direct, workers: Arc::clone(&workers) };
+        let desk =
+            Arc::new(Desk { direct, workers, running: Mutex::default(), ending: AtomicBool::new(false) });
+        let theirs = Arc::clone(&desk);
         let tls = tls.config.clone();
         let wrap = move |socket| TlsSocket::new(&tls, socket);
-        let server =
-            http::serve_with(listener, http::Limits::default(), wrap, move |request| desk.answer(&request));
+        let answer = move |request: Request| theirs.answer(&request);
+        let server = http::serve_with(listener, http::Limits::default(), wrap, answer);
         let server = server.map_err(|error| {
             Error::new(ErrorKind::Internal, "the demo's endpoint cannot be started").with_source(error)
         })?;
-        Ok(Self { _server: server, workers })
+        Ok(Self { server, desk })
     }
 }
 
 impl Drop for Endpoint {
     /// Workers close what they have begun.
     fn drop(&mut self) {
-        self.workers.finish(limits::DEMO_WORKER_TIME);
+        self.server.stop();
+        self.desk.ending.store(true, Ordering::Release);
+        let running = std::mem::take(&mut *lock(&self.desk.running));
+        for thread in running {
+            let _ = thread.join();
+        }
+        self.desk.workers.finish(limits::DEMO_WORKER_TIME);
     }
 }
 
 impl Desk {
-    fn answer(&self, request: &Request) -> Response {
+    fn answer(self: &Arc<Self>, request: &Request) -> Response {
         let reference = Reference::random();
         self.publish(request, reference).unwrap_or_else(|error| {
             log::warn!("{reference}: a publication request was refused: {error:?}");
@@ -79,7 +94,7 @@ impl Desk {
         })
     }
 
-    fn publish(&self, request: &Request, reference: Reference) -> Result<Response> {
+    fn publish(self: &Arc<Self>, request: &Request, reference: Reference) -> Result<Response> {
         let context = self.direct.context();
         let head = head(request, reference)?;
         let principal = Principal::WebServer { uid: identity::uids().effective };
@@ -88,12 +103,15 @@ impl Desk {
                 return Ok(Response::with_body(reply.status, &reply.media, reply.body));
             }
             Decision::Work(work) => *work,
+            Decision::Action(word) => {
+                if matches!(word, Word::Accepted { .. }) {
+                    self.begin();
+                }
+                return Ok(Response::with_body(200, "application/json", web::action(&word)));
+            }
         };
         let Work { permit, task, row } = work;
-        if !self.workers.has(&permit.assignment) {
-            endpoint::check_beginning(context, &row)?;
-        }
-        let lease = self.workers.lease(&permit.assignment)?;
+        let lease = self.lease(&permit, &row)?;
         let fail = |error: io::Error| {
             Error::new(ErrorKind::Internal, "the worker cannot be given the request").with_source(error)
         };
@@ -107,6 +125,57 @@ impl Desk {
         cgi::parse(&answer)
             .map_err(|what| Error::new(ErrorKind::Internal, format!("the worker's answer: {what}")))
     }
+}
+
+impl Desk {
+    fn lease(&self, permit: &Permit, row: &SiteRow) -> Result<Lease> {
+        if !self.workers.has(&permit.assignment) {
+            endpoint::check_beginning(self.direct.context(), row)?;
+        }
+        self.workers.lease(&permit.assignment)
+    }
+
+    /// Works on what is queued, beside the requests.
+    fn begin(self: &Arc<Self>) {
+        let desk = Arc::clone(self);
+        let work = move || {
+            while let Ok(Some(job)) = desk.direct.context().store().and_then(Store::begin_publication) {
+                let result = desk.fetch_and_apply(&job);
+                if let Err(error) = &result {
+                    log::warn!("{}: {} was not published: {error:?}", job.reference, job.key);
+                }
+                let end = result.map_err(|error| error.kind());
+                let noted =
+                    desk.direct.context().store().and_then(|store| store.end_publication(&job.id, end));
+                if let Err(error) = noted {
+                    log::error!("{}: the end of the publication is not noted: {error:?}", job.reference);
+                }
+            }
+        };
+        match std::thread::Builder::new().name("publication".into()).spawn(work) {
+            Ok(thread) => lock(&self.running).push(thread),
+            Err(error) => log::error!("no thread can be started: {error}"),
+        }
+    }
+
+    /// What the broker does with a publication by archive.
+    fn fetch_and_apply(&self, job: &PublicationRow) -> Result<()> {
+        let context = self.direct.context();
+        let (row, permit) = internal::permit(context, job)?;
+        let go_on = || match self.ending.load(Ordering::Acquire) {
+            true => Err(Error::new(ErrorKind::Unavailable, "the demo is ending")),
+            false => Ok(()),
+        };
+        let spool = internal::fetch(context, job, &go_on)?;
+        let file = spool.reader().map_err(|error| {
+            Error::new(ErrorKind::Internal, "the archive cannot be handed over").with_source(error)
+        })?;
+        self.lease(&permit, &row)?.call_with(Task::Apply, &file, limits::SANDBOX_PUBLISH_TIME).map(drop)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Sends the body and reads the answer to its end, both at once: either side may have to wait for the other.

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::endpoint::{self, Endpoint};
 use super::website;
@@ -19,7 +20,7 @@ use crate::sys::users::{self, User};
 use crate::sys::{identity, random};
 use crate::types::{Domain, Username, hex};
 
-/// The sites of the demo's account.
+/// The sites of the demo's account. The first is published file by file, the second as an archive.
 pub(super) const SITES: [&str; 2] = ["shop.example", "bücher.example"];
 
 /// Whom root becomes.
@@ -203,13 +204,17 @@ impl Files<'_> {
         let directory = self.directory.display();
         let endpoint = self.doors.endpoint.local_addr()?;
         let path = endpoint::PATH;
+        // Archives come from an address of this machine, which is allowed only where it is named.
+        let downloads = self.builder.api_url().replace("https://", "").replace("/api/", "");
+        let by_archive = Domain::new(SITES[1]).map_err(io::Error::other)?;
         let (url, hosts) = (self.builder.api_url(), self.builder.page_host());
         Ok(format!(
             "; The demo's configuration. The builder's pages have no TLS here, so that a browser shows them without a warning.\n\
              [panel]\nkind = cpanel\nroot = {directory}/tree\n\n\
              [builder]\nurl = {url}\nusername = demo\npassword = {password}\nhosts = {hosts}\nallow_http = yes\n\
              ca_file = {directory}/trial/builder-ca.pem\n\n\
-             [publish]\ntype = http\nendpoint = https://{endpoint}{path}/\n\n\
+             [publish]\ntype = http\nendpoint = https://{endpoint}{path}/\ndownload_hosts = {downloads}\n\n\
+             [site {by_archive}]\npublish = internal\n\n\
              [store]\ndir = {directory}/state\n"
         ))
     }
@@ -220,7 +225,8 @@ fn sandbox_options(scratch: &Scratch, doors: &Doors, password: &str) -> Result<s
     for (name, (_, address)) in SITES.iter().zip(&doors.sites) {
         views.insert(Domain::new(name)?.as_str().to_owned(), format!("http://{address}/"));
     }
-    let ways = Ways { ca_file: Some(scratch.0.join("trial/endpoint-ca.pem")), ..Ways::default() };
+    let ca_file = Some(scratch.0.join("trial/endpoint-ca.pem"));
+    let ways = Ways { ca_file, poll: Duration::from_millis(200), ..Ways::default() };
     Ok(sandbox::Options { ui: Ui::Plain, ways, views, ..sandbox::Options::new("demo", password) })
 }
 

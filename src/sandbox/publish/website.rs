@@ -112,7 +112,7 @@ pub(in crate::sandbox) fn page_of(path: &str) -> Option<&'static str> {
 
 const STYLE: &str = "body { margin: 0; font: 1.1rem/1.5 system-ui, sans-serif; color: #1c2030; background: #fffdf6; }\n\
     header { display: flex; flex-wrap: wrap; gap: 1rem; align-items: center; padding: 1rem 2rem; background: #ffe9b0; }\n\
-    nav { margin-inline-start: auto; } nav a { color: #5a3a00; margin-inline-start: 1rem; }\n\
+    nav { margin-inline-start: auto; } nav a { display: inline-block; padding: .6rem; color: #5a3a00; }\n\
     main { max-width: 46rem; margin: 12vh auto; padding: 0 2rem; } h1 { font-size: 2.6rem; line-height: 1.15; overflow-wrap: anywhere; }\n\
     footer { padding: 1rem 2rem; color: #6b5d3f; font-size: .9rem; }\n";
 

@@ -4,6 +4,7 @@
 //! account then reads the body and writes the answer. Every other answer is written here, after the body was read and dropped: some servers lose
 //! one that comes before (`reference/test-parts.md` 3). It knows no secret, and what it reads of a body goes nowhere.
 
+pub(super) mod action;
 mod head;
 
 use std::ffi::OsStr;
@@ -20,7 +21,7 @@ use crate::broker::client::Admission;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway;
 use crate::limits;
-use crate::ops::endpoint::{self, Head, Reply};
+use crate::ops::endpoint::{self, Head};
 use crate::sys::identity;
 use crate::sys::logging::{self, Target};
 use crate::types::Reference;
@@ -64,16 +65,16 @@ pub(super) fn run() {
     });
     match outcome {
         Ok(None) => {}
-        Ok(Some(reply)) => {
+        Ok(Some(response)) => {
             drop_body(upload);
-            write(&Response::plain(reply.status, &reply.media, reply.body));
+            write(&response);
         }
         Err(error) => refuse(&error, reference, preference, upload),
     }
 }
 
 /// Asks the broker and gives it the descriptors, or gets the answer from it. Whoever has not got them yet may be asked again.
-fn hand_over(head: &Head) -> Result<Option<Reply>> {
+fn hand_over(head: &Head) -> Result<Option<Response>> {
     let broker = gateway::for_endpoint()?;
     let end = Instant::now() + limits::ENDPOINT_PATIENCE;
     let mut pause = Duration::from_millis(20);
@@ -82,7 +83,10 @@ fn hand_over(head: &Head) -> Result<Option<Reply>> {
             Admission::Go(broker) => {
                 broker.hand_over(rustix::stdio::stdin(), rustix::stdio::stdout()).map(|()| None)
             }
-            Admission::Answer(reply) => Ok(Some(reply)),
+            Admission::Answer(reply) => Ok(Some(Response::plain(reply.status, &reply.media, reply.body))),
+            Admission::Action(word) => {
+                Ok(Some(Response::plain(200, "application/json", action::render(&word))))
+            }
         });
         match result {
             Err(error) if error.kind() == ErrorKind::TooMany && Instant::now() + pause < end => {

@@ -22,6 +22,10 @@ struct Fake {
 }
 
 impl Gateway for Fake {
+    fn invoke(&self, request: &crate::ops::CallRequest) -> Result<serde_json::Value> {
+        Ok(serde_json::json!({ "call": request.call, "input": request.input }))
+    }
+
     fn manage(&self, request: &ManageRequest) -> Result<serde_json::Value> {
         Err(Error::new(ErrorKind::Internal, format!("a page asks about {}", request.site)))
     }
