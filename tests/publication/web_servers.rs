@@ -4,12 +4,14 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use panelgate::gateway::Gateway;
+use panelgate::ops::OpenRequest;
 use panelgate::sandbox::Ways;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
 
 use super::Editor;
-use super::common::{chmod, free_port, is_root, wait_for};
+use super::common::{chmod, domain, free_port, is_root, wait_for};
 use super::stand_in::StandIn;
 use super::world::{World, exchange};
 
@@ -257,6 +259,51 @@ fn the_builder_publishes_through_the_packaged_configurations_and_the_doctor_reac
         let nobody = doctor(&world, &servers, "https://no-such-name.invalid/panelgate/");
         assert!(nobody["text"].as_str().unwrap().contains("DNS"), "{nobody}");
     }
+}
+
+#[test]
+fn the_builder_offers_an_archive_and_the_broker_fetches_it() {
+    if !is_root() {
+        return;
+    }
+    let world = World::start();
+    let servers = endpoint("apache", &world, |text| text);
+    let ways = Ways {
+        ca_file: Some(servers.dir.path().join("ca.pem")),
+        poll: std::time::Duration::from_millis(100),
+        ..Ways::default()
+    };
+    let editor = Editor::start(ways);
+    let archives = editor.builder.api_url().replace("https://", "").replace("/api/", "");
+    let authorities = [world.builder.ca_pem(), editor.builder.ca_pem()].concat();
+    std::fs::write(world.path("ca.pem"), authorities).unwrap();
+    world.configure(&format!("type = internal\ndownload_hosts = {archives}"));
+    world.signal("-HUP");
+    wait_for("the new configuration", || world.log().contains("configuration was read again"));
+
+    let access = world.access(&world.a);
+    let address = format!("https://127.0.0.1:{}{}", servers.port, access.path);
+    let request = OpenRequest { site: Some(domain(&world.a.site)), ..OpenRequest::new() };
+    world.remote().open(&request).unwrap();
+    let account = world.builder.requests().pop().unwrap().body["resellerClientAccountId"].as_u64().unwrap();
+    let open = |account: u64| {
+        editor.open(&json!({
+            "type": "internal", "domain": world.a.site, "apiUrl": address, "username": access.username,
+            "password": access.password, "resellerClientAccountId": account,
+        }))
+    };
+    let outcome = editor.publish(&open(account), "One archive");
+    assert!(outcome.starts_with("Edition 1 is published"), "{outcome}\n{}", world.log());
+    assert!(world.a.read("sitepro/pages/home.html").unwrap().contains("<h1>One archive</h1>"));
+    assert!(world.a.read("sitepro/gallery/sun é.svg").unwrap().starts_with("<svg"));
+    let outcome = editor.publish(&open(account), "The next one");
+    assert!(outcome.starts_with("Edition 2 is published"), "{outcome}\n{}", world.log());
+    assert!(world.a.read("sitepro/pages/home.html").unwrap().contains("<h1>The next one</h1>"));
+
+    // A form that names another site is refused with words for the builder's user.
+    let outcome = editor.publish(&open(account + 1), "Somebody else's");
+    assert!(outcome.contains("Not published") && outcome.contains("The host says: "), "{outcome}");
+    assert!(world.a.read("sitepro/pages/home.html").unwrap().contains("<h1>The next one</h1>"));
 }
 
 #[test]
