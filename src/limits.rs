@@ -200,6 +200,24 @@ pub const DEMO_PAGE_TIME: Duration = Duration::from_secs(60);
 /// Longest wait of the demo's own check for one answer.
 pub const DEMO_CHECK_TIME: Duration = Duration::from_secs(70);
 
+/// Longest wait for each answer of a site's web server when it is looked at as a visitor would.
+pub const NOTICE_TIME: Duration = Duration::from_secs(5);
+
+/// Bytes of such an answer that are looked at.
+pub const NOTICE_BYTES: u64 = 4096;
+
+/// Time for which what was found is taken again.
+pub const NOTICE_MEMORY: Duration = Duration::from_secs(60 * 60);
+
+/// Most sites of which is remembered what was found.
+pub const NOTICES: usize = 50_000;
+
+/// Most sites that one page has looked at.
+pub const NOTICE_SITES: usize = 20;
+
+/// Time after which the doctor looks at no further site, unless it is asked to look deep.
+pub const DOCTOR_SITES_TIME: Duration = Duration::from_secs(20);
+
 /// Longest wait for the demo's workers when it ends.
 pub const DEMO_WORKER_TIME: Duration = Duration::from_secs(5);
 

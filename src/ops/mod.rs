@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod endpoint;
 pub mod internal;
 mod language;
+pub mod notices;
 mod open;
 mod overview;
 pub mod policy;
@@ -55,6 +56,8 @@ pub struct Context {
     fields_named: AtomicBool,
     key: OnceLock<InstallKey>,
     store: OnceLock<Store>,
+    /// What visitors of sites would run into.
+    notices: notices::Board,
     /// FTP logins that work.
     logins: technical::Logins,
     /// Refusals of each account that the audit still takes.
@@ -80,9 +83,15 @@ impl Context {
             fields_named: AtomicBool::new(false),
             key: OnceLock::new(),
             store: OnceLock::new(),
+            notices: notices::Board::default(),
             logins,
             refusals,
         })
+    }
+
+    /// From now on, sites that are shown to people are looked at as visitors would: for processes that live long.
+    pub(crate) fn watch_sites(&self) {
+        self.notices.watch();
     }
 
     /// The uids of system users that the configuration names.

@@ -126,6 +126,18 @@ impl Store {
         })
     }
 
+    /// Whether anything was published to a site.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn was_published(&self, row: &SiteRow) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM publications WHERE key = ?1 AND state = 'FINISHED') \
+                   OR EXISTS (SELECT 1 FROM audit WHERE site = ?2 AND operation = 'publish' AND result = 'ok')";
+        self.with("it cannot be read", |connection| {
+            connection.query_row(sql, [row.key.as_str(), row.domain.as_str()], |row| row.get(0))
+        })
+    }
+
     /// The row with an endpoint token.
     ///
     /// # Errors

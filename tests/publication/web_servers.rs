@@ -4,7 +4,6 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use panelgate::gateway::Gateway;
 use panelgate::ops::OpenRequest;
 use panelgate::sandbox::Ways;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind};
 pub struct Options<'a> {
     /// The configuration file.
     pub config: &'a Path,
-    /// Whether every account of the panel is read; custom hosting's always are.
+    /// Whether every account of the panel is read (custom hosting's always are), and every site looked at as a visitor would.
     pub deep: bool,
     /// Asks the broker for a line about itself; `None` where none is needed.
     pub broker: Option<&'a dyn Fn() -> Result<String, Error>>,
@@ -95,7 +95,7 @@ impl Report {
 }
 
 /// Names of the checks, in their order.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 21] = [
     "programs",
     "configuration-file",
     "configuration",
@@ -109,6 +109,7 @@ pub const NAMES: [&str; 20] = [
     "publication",
     "endpoint",
     "ftp",
+    "sites",
     "transport",
     "builder-name",
     "builder-connection",
@@ -159,6 +160,9 @@ fn local(options: &Options<'_>, config: &Config, examination: &mut Examination<'
     examination.check("publication", || (publication::settings(config), ()));
     examination.check("endpoint", || (publication::endpoint(config), ()));
     examination.check("ftp", || (publication::ftp(config, panel.as_deref()), ()));
+    if let Some(panel) = &panel {
+        examination.check("sites", || (publication::sites(config, panel.as_ref(), options.deep), ()));
+    }
 }
 
 fn remote(config: &Config, examination: &mut Examination<'_>) {

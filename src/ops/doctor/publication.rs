@@ -1,14 +1,16 @@
 //! Checks of the ways by which the builder publishes.
 
 use std::net::TcpStream;
+use std::time::Instant;
 
 use super::Finding;
 use crate::config::{Config, PublicationType, SiteConfig};
 use crate::error::ErrorKind;
 use crate::limits;
+use crate::ops::notices::{self, Question};
 use crate::ops::reach::{self, Reached};
 use crate::panel::Panel;
-use crate::store::InstallKey;
+use crate::store::{InstallKey, Store};
 
 /// Whether what the publication types need is there.
 pub(super) fn settings(config: &Config) -> Finding {
@@ -105,4 +107,43 @@ pub(super) fn ftp(config: &Config, panel: Option<&dyn Panel>) -> Finding {
             "start it, or set [publish] ftp_check; prefer [publish] type = http, which needs no FTP",
         ),
     }
+}
+
+/// Looks at sites that were opened as their visitors would.
+pub(super) fn sites(config: &Config, panel: &dyn Panel, deep: bool) -> Finding {
+    if !Store::exists(&config.state_dir) {
+        return Finding::ok("no site was opened yet");
+    }
+    let store = Store::open(&config.state_dir);
+    let rows = match store.as_ref().map(|store| store.current_rows(None, None)) {
+        Ok(Ok(rows)) => rows,
+        // The store has a check of its own.
+        Ok(Err(_)) | Err(_) => return Finding::skipped(),
+    };
+    let (start, mut seen, mut faults) = (Instant::now(), 0, Vec::new());
+    for row in &rows {
+        if !deep && (seen >= limits::NOTICE_SITES || start.elapsed() >= limits::DOCTOR_SITES_TIME) {
+            break;
+        }
+        let Ok(account) = panel.account(row.owner.name()) else { continue };
+        let question = store.as_ref().ok().and_then(|store| Question::about(store, account.public_ip, row));
+        let Some(question) = question else { continue };
+        seen += 1;
+        faults.extend(
+            notices::look(&question).iter().map(|notice| format!("{}: {}", row.domain, notice.fault())),
+        );
+    }
+    let looked = format!("{seen} of {} sites were looked at as visitors would", rows.len());
+    if faults.is_empty() {
+        return Finding::ok(looked);
+    }
+    let more = faults.len().saturating_sub(limits::DOCTOR_FAULTS);
+    faults.truncate(limits::DOCTOR_FAULTS);
+    if more > 0 {
+        faults.push(format!("and {more} more"));
+    }
+    Finding::warning(
+        format!("{looked}: {}", faults.join("; ")),
+        "the chooser tells their owners; a name behind a proxy or content network leads elsewhere on purpose",
+    )
 }

@@ -4,7 +4,7 @@
 //! account's data; and the worker, a process of its own behind its walls, which alone touches the document root.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -207,7 +207,7 @@ fn head(request: &Request, reference: Reference) -> Result<Head> {
         query: request.query().to_owned(),
         authorization: field("Authorization").map(Secret::new),
         length: has_body.then_some(request.body.len() as u64),
-        remote: Some(IpAddr::from(request.peer.ip())),
+        remote: Some(request.peer.ip()),
         media: field("Content-Type"),
         form: None,
     };

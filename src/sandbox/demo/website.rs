@@ -53,9 +53,7 @@ fn find(root: &Path, path: &str) -> Option<Response> {
     }
     // Without the front file nothing leads into the folder.
     let front = read_any(&root.join("index.php"))?;
-    if memchr::memmem::find(&front, MARK.as_bytes()).is_none() {
-        return None;
-    }
+    memchr::memmem::find(&front, MARK.as_bytes())?;
     let page = page_of(path);
     let html = read(root, &format!("{FOLDER}/pages/{}.html", page.unwrap_or("404")))?;
     let status = if page.is_some() { 200 } else { 404 };
