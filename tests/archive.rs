@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::process::Command;
 
-use panelgate::publish::archive::{Archive, EntryKind};
+use panelgate::publish::apply::{Entries, EntryKind};
+use panelgate::publish::archive::Archive;
 
 /// Set for the process that only reads one archive.
 const ARCHIVE: &str = "PANELGATE_TEST_ARCHIVE";

@@ -1,6 +1,7 @@
 //! What the builder may send us: the endpoint and its credentials, the processes of the account that take what it sends, and the files that a
 //! publication puts into an account's document root.
 
+pub mod apply;
 pub mod archive;
 pub mod confine;
 mod credentials;

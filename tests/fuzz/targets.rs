@@ -6,7 +6,8 @@ use std::io::Read;
 use panelgate::limits;
 use panelgate::ops::endpoint::{self, Route};
 use panelgate::publish::StartForm;
-use panelgate::publish::archive::{Archive, EntryKind};
+use panelgate::publish::apply::{Entries, EntryKind};
+use panelgate::publish::archive::Archive;
 use panelgate::types::RelPath;
 
 /// The path of a request to the endpoint.

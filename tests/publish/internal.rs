@@ -194,6 +194,9 @@ fn a_publication_by_archive_ends_in_the_accounts_document_root() {
         assert_eq!(start(port, &access, &url), id);
         assert_eq!(files.asked(), asked + 1);
     }
+    // What only the publication before had is gone, and what nobody published is still there.
+    assert_eq!(world.a.read("sitepro/1.php"), None);
+    assert_eq!(world.a.read("sitepro/3.php").as_deref(), Some("x"));
     // No worker took more than it may.
     for worker in world.workers(&world.a) {
         let status = std::fs::read_to_string(format!("/proc/{worker}/status")).unwrap();

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read};
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
+use crate::publish::apply::{Entries, Entry, EntryKind};
 use crate::types::RelPath;
 
 use super::Archive;
@@ -14,29 +15,6 @@ use super::source::Source;
 
 /// Bytes of the archive that are read at a time.
 const BUFFER_BYTES: usize = 64 * 1024;
-
-/// What an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryKind {
-    /// A file.
-    File {
-        /// Its size in bytes.
-        size: u64,
-    },
-    /// A directory.
-    Dir,
-}
-
-/// One entry.
-pub struct Entry<'a> {
-    /// Where it shall lie below the document root.
-    pub path: RelPath,
-    /// What it is.
-    pub kind: EntryKind,
-    /// Its content. Reading it to the end is what checks its size and checksum: the last read fails if one is wrong, with an error that
-    /// [`ArchiveFault::of_io`] knows.
-    pub reader: &'a mut dyn Read,
-}
 
 /// The entries of an archive in the order of their data.
 pub struct Contents<'a, S> {
@@ -61,13 +39,14 @@ impl<'a, S: Source> Contents<'a, S> {
         };
         Self { archive, next: 0, current }
     }
+}
 
-    /// The next entry; `None` after the last one.
-    ///
-    /// # Errors
-    /// [`EntryFault::Unread`] if the entry before was not read to its end.
-    #[allow(clippy::should_implement_trait)] // An entry borrows the one decoder that all entries share.
-    pub fn next(&mut self) -> Result<Option<Entry<'_>>, ArchiveFault> {
+/// A reader's last read fails if size or checksum are wrong, with an error that [`ArchiveFault::of_io`] knows.
+impl<S: Source> Entries for Contents<'_, S> {
+    type Error = ArchiveFault;
+
+    /// [`EntryFault::Unread`] if the entry before was not read to its end: it has not been checked then.
+    fn next(&mut self) -> Result<Option<Entry<'_>>, ArchiveFault> {
         let items = &self.archive.items;
         if let (State::Reading, Some(last)) = (self.current.state, self.next.checked_sub(1)) {
             return Err(items.fault(&items.all[last], EntryFault::Unread));

@@ -20,11 +20,12 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use content::{Contents, Entry, EntryKind};
+pub use content::Contents;
 pub use fault::{ArchiveFault, EntryFault};
 pub use source::Source;
 
 use crate::limits;
+use crate::publish::apply::Totals;
 
 use directory::Items;
 
@@ -33,17 +34,6 @@ pub struct Archive<S> {
     source: S,
     items: Items,
     totals: Totals,
-}
-
-/// How much is in an archive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Files.
-    pub files: u64,
-    /// Entries that are directories; files may lie in others.
-    pub dirs: u64,
-    /// Bytes of all files as they will lie in the document root.
-    pub bytes: u64,
 }
 
 impl<S: Source> Archive<S> {

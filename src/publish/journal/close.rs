@@ -15,6 +15,7 @@ impl Site {
     /// # Errors
     /// [`FaultKind::Io`] if the disk has lost something, [`FaultKind::Space`] and others; the window stays open and can be closed again or undone.
     pub fn close_window(&mut self) -> Outcome<Option<Closed>> {
+        self.tidy()?;
         let Some(open) = &self.open else { return Ok(None) };
         let next = self.manifest.after(&open.change);
         self.close(next).map(Some)
@@ -34,10 +35,29 @@ impl Site {
     }
 
     /// What follows when a publication is closed: every step may have happened already.
+    ///
+    /// That it is published stands when its manifest has its name, which takes no room on the disk. What is left to tidy may wait for some.
     pub(crate) fn finish(&mut self, change: &Change, next: Manifest) -> Outcome<Closed> {
         let closed = Closed { number: change.number, files: next.files.len() as u64, bytes: next.bytes() };
-        self.write_manifest("manifest", &next)?;
+        match self.state.rename(&name("open/next"), &self.state, &name("manifest"), Rename::Replace) {
+            Err(fault) if fault.kind() != FaultKind::Missing => return Err(fault),
+            _ => {}
+        }
         self.manifest = next;
+        self.untidy = Some((change.clone(), closed.clone()));
+        if let Err(fault) = self.tidy() {
+            log::warn!(
+                "publication {} is complete, but its records are not tidied: {}",
+                closed.number,
+                fault.detail()
+            );
+        }
+        Ok(closed)
+    }
+
+    /// Makes the publication that was closed the last one, if that is still to be done.
+    pub(crate) fn tidy(&mut self) -> Outcome<()> {
+        let Some((change, closed)) = self.untidy.clone() else { return Ok(()) };
         self.give_up_last()?;
         self.remember(Past {
             number: closed.number,
@@ -48,8 +68,8 @@ impl Site {
             bytes: closed.bytes,
         })?;
         self.state.rename(&name("open"), &self.state, &name("last"), Rename::New)?;
-        self.state.sync_dir(&RelPath::root())?;
-        Ok(closed)
+        self.untidy = None;
+        self.state.sync_dir(&RelPath::root())
     }
 
     /// Gives up what the last publication replaced, but for files that no publication had made: these are kept in `first/` for as long as anything is

@@ -22,7 +22,7 @@ mod recover;
 mod report;
 pub(crate) mod runtime;
 pub(crate) mod site;
-mod swap;
+pub(crate) mod swap;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod tree;

@@ -92,10 +92,8 @@ impl Site {
             return Ok(Some(Recovery::TakenBack(number)));
         }
         if change.closed.is_some() {
-            let next = match self.manifest_at("open/next")? {
-                Some(next) => next,
-                None => self.manifest.after(&change),
-            };
+            // Once it is in force it has no other name any more.
+            let next = self.manifest_at("open/next")?.unwrap_or_else(|| self.manifest.clone());
             self.finish(&change, next)?;
             return Ok(Some(Recovery::Finished(number)));
         }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::manifest::Manifest;
 use super::record::{Change, Kind, Record};
-use super::report::{Past, Recovery, Status};
+use super::report::{Closed, Past, Recovery, Status};
 use super::{lines, tree};
 use crate::limits;
 use crate::publish::confine::{self, Fault, FaultKind, Item, Modes, Outcome, Root, TempFile};
@@ -34,6 +34,8 @@ pub struct Site {
     pub(crate) modes: Modes,
     pub(crate) manifest: Manifest,
     pub(crate) open: Option<Open>,
+    /// A publication that is complete, but whose records still lie in `open/`: the disk was full.
+    pub(crate) untidy: Option<(Change, Closed)>,
     recovered: Vec<Recovery>,
     _lock: File,
 }
@@ -85,6 +87,7 @@ impl Site {
             state: Arc::new(state),
             modes,
             manifest,
+            untidy: None,
             open: None,
             recovered: Vec::new(),
             _lock: lock,
@@ -182,6 +185,7 @@ impl Site {
 
     /// Begins a publication.
     pub(crate) fn begin(&mut self, kind: Kind) -> Outcome<()> {
+        self.tidy()?;
         tree::discard(&self.state, &name("open"))?;
         let number = 1 + self.history()?.iter().map(|past| past.number).max().unwrap_or(0);
         self.state.make_dirs(&name("open/old"), 0o700)?;
@@ -190,6 +194,8 @@ impl Site {
             _ => {}
         }
         let old = self.state.open_dir(&name("open/old"))?;
+        // Taking it back must not need room on the disk: what marks it lies ready.
+        self.state.create(&name("open/undo"), 0o600)?;
         let file = self.state.create(&name("open/journal"), 0o600)?;
         let change = Change::new(number, kind, clock::unix_seconds());
         let record = Record::Open { number, kind, time: change.opened };

@@ -1,6 +1,6 @@
 //! A folder that comes, or goes back, as a whole.
 
-use super::manifest::{Entry, Manifest};
+use super::manifest::Manifest;
 use super::record::{Before, Swap};
 use super::report::Undone;
 use super::runtime::is_runtime;
@@ -25,10 +25,6 @@ impl Turn<'_> {
         Ok(self.folder.join(path.as_str())?)
     }
 
-    fn published(&self, path: &RelPath) -> Outcome<Option<&Entry>> {
-        Ok(self.goes.files.get(&self.in_docroot(path)?))
-    }
-
     /// Whether a file of the folder that goes must be in the one that comes too: what no publication made, what somebody changed, what the running site
     /// wrote.
     pub(crate) fn must_stay(&self, from: &Root, found: &Found) -> Outcome<bool> {
@@ -36,13 +32,12 @@ impl Turn<'_> {
         if found.facts.kind == Kind::Dir {
             return Ok(!self.goes.dirs.contains(&path) && !self.comes.dirs.contains(&path));
         }
-        if is_runtime(&path) {
-            return Ok(true);
-        }
-        if self.comes.files.contains_key(&path) {
+        let (runtime, comes) = (is_runtime(&path), self.comes.files.contains_key(&path));
+        if comes && !runtime {
             return Ok(false);
         }
-        Ok(match self.published(&found.path)? {
+        // What came with a publication and is as it came goes with it.
+        Ok(match self.goes.files.get(&path) {
             Some(entry) => tree::compare(from, &found.path, entry) != Compared::Same,
             None => true,
         })

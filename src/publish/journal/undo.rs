@@ -9,8 +9,8 @@ use super::site::{Site, name};
 use super::tree::{self, Compared, Found};
 use crate::limits;
 use crate::publish::confine::{self, Fault, FaultKind, Outcome, Rename, Root};
-use crate::sys::clock;
-use crate::types::RelPath;
+use crate::sys::{clock, random};
+use crate::types::{RelPath, hex};
 
 /// In `open/` or `last/`: this is being taken back.
 const UNDOING: &str = "undoing";
@@ -85,7 +85,7 @@ impl Site {
 
     /// Takes the change whose journal lies in `base` back. Every step may have happened already.
     pub(crate) fn roll_back(&mut self, base: &str, change: &Change) -> Outcome<Undone> {
-        self.mark(&format!("{base}/{UNDOING}"), "")?;
+        self.mark_undoing(base)?;
         let old = self.state.open_dir(&name(&format!("{base}/old")))?;
         let mut undone = Undone { number: change.number, ..Undone::default() };
         for swap in change.swaps.iter().rev() {
@@ -164,13 +164,35 @@ impl Site {
 
     /// Makes the manifest the one that was in force before the change in `base`.
     fn restore_manifest(&mut self, base: &str) -> Outcome<()> {
-        let before = self.manifest_at(&format!("{base}/manifest")).unwrap_or_default();
-        match &before {
-            Some(manifest) => self.write_manifest("manifest", manifest)?,
-            None => drop(self.state.remove_file(&name("manifest"))?),
+        // A publication that was not closed has not changed it.
+        if base == "open" {
+            return Ok(());
         }
-        self.manifest = before.unwrap_or_default();
+        let before = name(&format!("{base}/manifest"));
+        let again = name(&format!("tmp/{}.manifest", hex(&random::bytes::<8>())));
+        match self.state.link(&before, &self.state, &again) {
+            Ok(()) => {
+                self.state.rename(&again, &self.state, &name("manifest"), Rename::Replace)?;
+                // Where the two were one file already, a rename leaves both names.
+                self.state.remove_any(&again)?;
+            }
+            Err(fault) if fault.kind() == FaultKind::Missing => {
+                self.state.remove_file(&name("manifest"))?;
+            }
+            Err(fault) => return Err(fault),
+        }
+        self.manifest = self.manifest_at("manifest")?.unwrap_or_default();
         Ok(())
+    }
+
+    /// Writes down that what lies in `base` is being taken back, with the file that lies ready for that.
+    fn mark_undoing(&self, base: &str) -> Outcome<()> {
+        let (ready, mark) = (name(&format!("{base}/undo")), name(&format!("{base}/{UNDOING}")));
+        match self.state.rename(&ready, &self.state, &mark, Rename::Replace) {
+            Err(fault) if fault.kind() == FaultKind::Missing => self.mark(mark.as_str(), ""),
+            Err(fault) => Err(fault),
+            Ok(()) => self.state.sync_dir(&name(base)),
+        }
     }
 
     /// Removes directories that publications made, the innermost first, as far as they are empty.

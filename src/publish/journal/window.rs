@@ -35,7 +35,7 @@ impl Site {
         }
         let existing = self.file_at(path)?;
         let temp = self.with_persistent_block(path, existing.is_some(), temp)?;
-        if path.as_str() == "index.php" && self.manifest.files.is_empty() {
+        if path.as_str() == "index.php" && !self.manifest.files.contains_key(path) {
             self.clear_the_way()?;
         }
         self.make_parents(path)?;
@@ -86,7 +86,7 @@ impl Site {
         Ok(())
     }
 
-    /// At the first publication: what a web server would serve instead of it is moved aside.
+    /// When the first `index.php` comes: what a web server would serve instead of it is moved aside.
     pub(crate) fn clear_the_way(&mut self) -> Outcome<()> {
         for preferred in self.in_the_way()? {
             self.delete_file(&preferred)?;

@@ -2,7 +2,8 @@ mod forge;
 mod hostile;
 mod peers;
 
-use super::{Archive, ArchiveFault, EntryFault, EntryKind, Source};
+use super::{Archive, ArchiveFault, EntryFault, Source};
+use crate::publish::apply::{Entries, EntryKind};
 use forge::{archive, dir, file, stored, streamed, wide};
 
 /// Everything in an archive: names, and contents of files.

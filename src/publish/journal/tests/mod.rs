@@ -1,6 +1,6 @@
 //! Publishing, taking back, and being killed in between.
 
-mod killed;
+pub(crate) mod killed;
 mod windows;
 
 use std::collections::BTreeMap;
