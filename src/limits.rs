@@ -254,6 +254,15 @@ pub const FTP_ACCOUNT_TIME: Duration = Duration::from_secs(30);
 /// Longest wait for each answer of this machine's FTP server when a login is tried.
 pub const FTP_LOGIN_TIME: Duration = Duration::from_secs(10);
 
+/// Longest work of a job that makes an FTP account.
+pub const FTP_JOB_TIME: Duration = Duration::from_secs(120);
+
+/// Longest wait of an opening for such a job.
+pub const FTP_JOB_WAIT: Duration = Duration::from_secs(25);
+
+/// Time after which it is asked again how such a job goes.
+pub const FTP_JOB_PAUSE: Duration = Duration::from_millis(200);
+
 /// Pause between two tries of an FTP login that was just made.
 pub const FTP_LOGIN_PAUSE: Duration = Duration::from_millis(500);
 

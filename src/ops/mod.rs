@@ -21,7 +21,7 @@ pub mod ssh_keys;
 mod technical;
 pub mod token;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -42,6 +42,7 @@ pub use overview::{Overview, OverviewRequest, SiteEntry};
 pub use policy::{Operation, Principal};
 pub use principal::{SystemUids, principal_of_uid};
 use quota::Quota;
+pub(crate) use technical::{FTP_ACCOUNT, make as make_ftp_account};
 
 /// What the use cases work with.
 pub struct Context {
@@ -58,6 +59,8 @@ pub struct Context {
     store: OnceLock<Store>,
     /// What visitors of sites would run into.
     notices: notices::Board,
+    /// Whether this process leaves to jobs what needs programs of the panel that change something.
+    leaves_programs: AtomicBool,
     /// FTP logins that work.
     logins: technical::Logins,
     /// Refusals of each account that the audit still takes.
@@ -84,9 +87,15 @@ impl Context {
             key: OnceLock::new(),
             store: OnceLock::new(),
             notices: notices::Board::default(),
+            leaves_programs: AtomicBool::new(false),
             logins,
             refusals,
         })
+    }
+
+    /// From now on, what needs programs of the panel that change something is left to jobs: for the broker, whose unit keeps it from what they need.
+    pub(crate) fn leave_programs_to_jobs(&self) {
+        self.leaves_programs.store(true, Ordering::Release);
     }
 
     /// From now on, sites that are shown to people are looked at as visitors would: for processes that live long.

@@ -7,8 +7,11 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use serde_json::json;
 
 use crate::builder::Publication;
 use crate::config::PublicationType;
@@ -16,10 +19,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ftp::{Ftp, FtpError};
 use crate::limits;
 use crate::panel::{Account, FtpAccounts, FtpOrder, Site};
-use crate::store::{InstallKey, SiteRow};
+use crate::store::{InstallKey, JobState, NewJob, SiteRow};
 use crate::types::{Domain, Secret};
 
 use super::Context;
+use super::policy::{self, Operation, Principal};
+
+/// The kind of the jobs that make accounts.
+pub(crate) const FTP_ACCOUNT: &str = "ftp-account";
 
 /// FTP logins that have worked, by the site's token and floor.
 #[derive(Default)]
@@ -97,7 +104,11 @@ pub(super) fn external(
     let login = panel.login(account, &site.domain, &name);
     if !context.logins.is_known(row) {
         let order = FtpOrder { account, site, name: &name, password: &password };
-        ensure(context, panel, &order, &login)?;
+        if context.leaves_programs.load(Ordering::Acquire) {
+            ensure_by_job(context, row, &login, &password)?;
+        } else {
+            ensure(context, panel, &order, &login)?;
+        }
         context.logins.remember(row);
     }
     Ok(Publication::External { host, username: login, password, upload_dir: "/".to_owned() })
@@ -128,6 +139,72 @@ fn ensure(context: &Context, panel: &dyn FtpAccounts, order: &FtpOrder<'_>, logi
             Err(error) => return Err(unreachable(server, error)),
         }
     }
+}
+
+/// Makes the FTP account of a site that is still its owner's, if it is not there; gives its login.
+///
+/// # Errors
+/// As [`external`]; and why the site may not be published any more.
+pub(crate) fn make(context: &Context, row: &SiteRow) -> Result<String> {
+    let account = context.panel.account(row.owner.name())?;
+    if account.id != row.owner {
+        let text = format!(
+            "the site {} was opened by {}, and the account is {} now",
+            row.domain, row.owner, account.id
+        );
+        return Err(Error::new(ErrorKind::Forbidden, text));
+    }
+    policy::allow_account(&Principal::Root, Operation::OpenSite, context.panel.kind(), &account)?;
+    let site = account.site(&row.domain).ok_or_else(|| {
+        let text = format!("account {} has no site {}", account.name(), row.domain);
+        Error::new(ErrorKind::SiteNotFound, text)
+    })?;
+    policy::allow_site(Operation::OpenSite, site)?;
+    let panel = accounts(context, &site.domain)?;
+    let (name, password) = (name(row), password(context.key()?, row, row.floor));
+    let login = panel.login(&account, &site.domain, &name);
+    let order = FtpOrder { account: &account, site, name: &name, password: &password };
+    ensure(context, panel, &order, &login)?;
+    Ok(login)
+}
+
+/// Has the account made by the program that runs jobs, and waits for it.
+fn ensure_by_job(context: &Context, row: &SiteRow, login: &str, password: &Secret) -> Result<()> {
+    let check = context.config.publish.ftp_check;
+    match check.map(|server| (server, try_login(server, login, password))) {
+        Some((_, Ok(()))) => return Ok(()),
+        Some((server, Err(error @ FtpError::Io(_)))) => return Err(unreachable(server, error)),
+        Some((_, Err(FtpError::Refused(..)))) | None => {}
+    }
+    let store = context.store()?;
+    let job = store.queue_job(&NewJob {
+        kind: FTP_ACCOUNT.to_owned(),
+        lane: FTP_ACCOUNT.to_owned(),
+        subject: row.domain.to_string(),
+        account: Some(row.owner.name().clone()),
+        site: Some(row.domain.clone()),
+        key: Some((row.key.clone(), row.floor)),
+        arguments: json!({ "floor": row.floor }).to_string(),
+        next: 0,
+        join: Some(0),
+    })?;
+    let end = Instant::now() + limits::FTP_JOB_WAIT;
+    while Instant::now() < end {
+        match store.job(job.id)? {
+            Some(job) if job.state == JobState::Done => return Ok(()),
+            Some(job) if job.state == JobState::Failed || job.state == JobState::Cancelled => {
+                let why = job.reason.unwrap_or_else(|| "it was cancelled".to_owned());
+                let text = format!("the FTP account of {} was not made (job {}): {why}", row.domain, job.id);
+                return Err(Error::new(ErrorKind::Publication, text));
+            }
+            _ => std::thread::sleep(limits::FTP_JOB_PAUSE),
+        }
+    }
+    let text = format!(
+        "the FTP account of {} is not made yet (job {}): does panelgate-jobs.service run?",
+        row.domain, job.id
+    );
+    Err(Error::new(ErrorKind::Unavailable, text))
 }
 
 fn try_login(server: SocketAddr, login: &str, password: &Secret) -> std::result::Result<(), FtpError> {

@@ -8,15 +8,16 @@ use std::process::{Command, ExitStatus};
 
 use super::Editor;
 use super::common::servers::{Account, Server, WRITE_USERS, vsftpd_of_list};
-use super::common::{chmod, domain, is_root};
+use super::common::{chmod, domain, is_root, wait_for};
 use panelgate::error::{Error, ErrorKind};
-use panelgate::gateway::{Direct, Gateway};
+use panelgate::gateway::{Direct, Gateway, Remote};
 use panelgate::ops::OpenRequest;
 use panelgate::ops::admin::{self, Target};
 use panelgate::panel::SiteKind;
 use panelgate::sandbox::http::{self, Limits, Request, Response};
 use panelgate::sandbox::tree::{self, TreeSite};
 use panelgate::sandbox::{Ways, tree_directadmin, tree_plesk};
+use panelgate::store::JobQuery;
 
 const SITE: &str = "shop.example";
 const OTHER: &str = "books.example";
@@ -369,4 +370,63 @@ fn plesk_makes_the_account() {
 #[test]
 fn directadmin_makes_the_account() {
     whole_way("directadmin");
+}
+
+/// A process of ours that ends with the test.
+struct Process(std::process::Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_broker_leaves_making_it_to_a_job() {
+    if !is_root() {
+        return;
+    }
+    let world = World::start("cpanel");
+    let (config, socket) = (world.dir.path().join("panelgate.ini"), world.dir.path().join("broker.sock"));
+    let start = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_panelgate"));
+        command.arg("--config").arg(&config).args(arguments);
+        Process(
+            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap(),
+        )
+    };
+    let _jobs = start(&["jobs"]);
+    let _broker = start(&["--socket", socket.to_str().unwrap(), "broker"]);
+    wait_for("the broker", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    let broker = Remote::new(&socket);
+    let open = |site: &str| broker.open(&OpenRequest { site: Some(domain(site)), ..OpenRequest::new() });
+
+    let session = open(SITE).unwrap();
+    let hash = session.url.expose().split("login_hash=").nth(1).unwrap().to_owned();
+    assert_eq!(world.accounts(), 1);
+    assert!(world.editor.publish(&hash, "By a job").starts_with("Edition 1"));
+    let jobs = || {
+        world
+            .gateway()
+            .context()
+            .store()
+            .unwrap()
+            .jobs(&JobQuery { limit: 9, ..JobQuery::default() })
+            .unwrap()
+    };
+    assert_eq!(jobs().iter().map(|job| job.kind.as_str()).collect::<Vec<_>>(), ["ftp-account"]);
+    open(SITE).unwrap();
+    assert_eq!(jobs().len(), 1, "what is there is not made again");
+
+    // Why the panel refuses reaches the administrator's log through the job, and whoever clicks gets their sentence.
+    std::fs::write(world.ftp.dir().join("deny"), "").unwrap();
+    assert_eq!(open(OTHER).unwrap_err().kind(), ErrorKind::Publication);
+    let reason = jobs()[0].reason.clone().unwrap();
+    assert!(reason.contains("abgeschaltet"), "{reason}");
+    std::fs::remove_file(world.ftp.dir().join("deny")).unwrap();
+    open(OTHER).unwrap();
+    assert_eq!(world.accounts(), 2);
+    let all = format!("{:?}", jobs());
+    assert!(!all.contains(&world.handed_out().1), "no password in the store");
 }
