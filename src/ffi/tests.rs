@@ -51,7 +51,7 @@ impl Gateway for Answers {
         ];
         let entry = |site: &Site| {
             let refused = site.alias_of.as_ref().map(|_| ErrorKind::SiteAlias);
-            SiteEntry { domain: site.domain.clone(), refused, token: None }
+            SiteEntry { domain: site.domain.clone(), refused, notices: Vec::new(), token: None }
         };
         Ok(Overview {
             entries: sites.iter().map(entry).collect(),
