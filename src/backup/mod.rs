@@ -7,6 +7,7 @@
 
 mod capabilities;
 pub mod directory;
+pub mod project;
 mod request;
 
 use std::fs::File;
@@ -209,7 +210,8 @@ pub trait BackupProvider: Send + Sync {
     /// If it must be asked and cannot be.
     fn capabilities(&self) -> Result<Capabilities>;
 
-    /// Begins a backup.
+    /// Begins a backup. A job is tried again after an error that [may pass](ErrorKind::is_retryable): such an error says that nothing was begun, or that a second
+    /// run does no harm.
     ///
     /// # Errors
     /// See the trait.
@@ -263,6 +265,7 @@ pub trait BackupProvider: Send + Sync {
     fn download(
         &self,
         _subject: &Subject,
+        _account: Option<&Account>,
         _entry: &EntryId,
         _to: &mut dyn Write,
         _control: &dyn Control,
@@ -290,7 +293,7 @@ pub trait BackupProvider: Send + Sync {
     ///
     /// # Errors
     /// See the trait.
-    fn remove(&self, _subject: &Subject, _entry: &EntryId) -> Result<()> {
+    fn remove(&self, _subject: &Subject, _account: Option<&Account>, _entry: &EntryId) -> Result<()> {
         Err(Capabilities::lacks(self.kind(), Action::Remove))
     }
 }

@@ -11,11 +11,13 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::ops::backup::{ProjectWish, Seen};
 use crate::ops::{OpenRequest, Overview, OverviewRequest, Session};
+use crate::store::Queued;
 use crate::types::Reference;
 
 use super::protocol::{self, Answer, Request, VERSION};
-use super::wire::{OpenArgs, Opened, OverviewArgs, WireOverview};
+use super::wire::{BackupArgs, OpenArgs, Opened, OverviewArgs, WireOverview};
 
 /// The use cases, done by the broker. Each call is one connection, so a value may be used from many threads and outlives restarts of the broker.
 pub struct Remote {
@@ -87,6 +89,22 @@ impl Remote {
     pub fn open(&self, request: &OpenRequest) -> Result<Session> {
         let opened: Opened = self.call_typed("open", Some(request.reference), &OpenArgs::of(request))?;
         Ok(opened.into_session(request.reference))
+    }
+
+    /// Queues a backup of the project of a site; see [`crate::gateway::Gateway::backup_project`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn backup_project(&self, wish: &ProjectWish) -> Result<Queued> {
+        self.call_typed("backup-project", None, &BackupArgs::of(wish))
+    }
+
+    /// The backups of the project of a site; see [`crate::gateway::Gateway::project_backups`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn project_backups(&self, wish: &ProjectWish) -> Result<Seen> {
+        self.call_typed("backups", None, &BackupArgs::of(wish))
     }
 
     /// As [`Remote::call`], with the result as a type.

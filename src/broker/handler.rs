@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::ops::backup;
 use crate::ops::policy::{self, Operation};
 use crate::ops::quota::Quota;
 use crate::ops::{self, Context, Principal, admin};
@@ -22,7 +23,9 @@ use crate::sys::clock;
 use crate::types::{Reference, Username, quote};
 
 use super::protocol::{self, Answer, Request};
-use super::wire::{AuditArgs, ClaimArgs, OpenArgs, Opened, OverviewArgs, RevokeArgs, WireOverview};
+use super::wire::{
+    AuditArgs, BackupArgs, ClaimArgs, OpenArgs, Opened, OverviewArgs, RevokeArgs, WireOverview,
+};
 
 /// What all requests share.
 pub(super) struct Desk {
@@ -168,8 +171,18 @@ impl Desk {
                 Ok(json!({ "site": row.domain, "key": row.key.as_str() }))
             }
             Operation::ViewStatus => Ok(self.status(load)),
-            Operation::ManageJobs => {
-                Err(Error::new(ErrorKind::BadRequest, "jobs are managed on the command line, by root"))
+            Operation::BackupProject => {
+                let args: BackupArgs = read(args)?;
+                let _share = self.share(principal, args.account())?;
+                value(&backup::queue_project(context, principal, &args.into_wish()?)?)
+            }
+            Operation::ViewBackups => {
+                let args: BackupArgs = read(args)?;
+                let _share = self.share(principal, args.account())?;
+                value(&backup::Seen::of(&backup::project_backups(context, principal, &args.into_wish()?)?))
+            }
+            Operation::ManageJobs | Operation::ManageBackups => {
+                Err(Error::new(ErrorKind::BadRequest, "this is done on the command line, by root"))
             }
             Operation::OpenSite => Err(Error::new(ErrorKind::Internal, "opening is done elsewhere")),
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::admin::Target;
+use crate::ops::backup::ProjectWish;
 use crate::ops::token::Binding;
 use crate::ops::{OpenRequest, Overview, OverviewRequest, Session, SiteEntry};
 use crate::panel::{Account, PanelSession, Site, SiteKind};
@@ -168,6 +169,47 @@ pub(super) struct ClaimArgs {
 impl ClaimArgs {
     pub(super) fn into_site(self) -> Result<Domain> {
         self.site.ok_or_else(|| Error::new(ErrorKind::BadRequest, "no site is named"))
+    }
+}
+
+/// Arguments of `backup-project` and `backups`.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct BackupArgs {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    account: Option<Username>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    site: Option<Domain>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    panel_session: Option<[String; 2]>,
+}
+
+impl BackupArgs {
+    pub(super) fn of(wish: &ProjectWish) -> Self {
+        Self {
+            account: wish.account.clone(),
+            site: wish.site.clone(),
+            token: wish.form.as_ref().map(|(token, _)| token.clone()),
+            session: wish.form.as_ref().map(|(_, binding)| hex(&binding.session)),
+            panel_session: wish.panel_session.as_ref().map(session_pair),
+        }
+    }
+
+    pub(super) fn account(&self) -> Option<&Username> {
+        self.account.as_ref()
+    }
+
+    pub(super) fn into_wish(self) -> Result<ProjectWish> {
+        let form = match (self.token, self.session) {
+            (None, None) => None,
+            (Some(token), Some(session)) => Some((token, binding(&session)?)),
+            _ => return Err(Error::new(ErrorKind::BadRequest, "token and session belong together")),
+        };
+        let panel_session = panel_session(self.panel_session)?;
+        Ok(ProjectWish { account: self.account, site: self.site, form, panel_session })
     }
 }
 

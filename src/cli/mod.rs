@@ -3,6 +3,7 @@
 //! The help texts here are its manual. The commands call the use cases through [`crate::gateway::for_program`]; only `output` prints.
 
 mod audit;
+mod backup;
 mod broker;
 #[cfg(feature = "sandbox")]
 mod demo;
@@ -102,6 +103,7 @@ enum Command {
     /// systemd starts it (panelgate.service) and passes it the socket. By hand it listens on --socket. It reads the configuration once and again on
     /// SIGHUP; SIGTERM ends it when what is running is finished.
     Broker,
+    Backup(backup::Arguments),
     Jobs(jobs::Arguments),
     Status(status::Arguments),
     Audit(audit::Arguments),
@@ -155,6 +157,7 @@ impl Command {
             Self::Audit(command) => command.json,
             Self::Revoke(command) => command.json,
             Self::Site(command) => command.wants_json(),
+            Self::Backup(command) => command.wants_json(),
             Self::Jobs(command) => command.wants_json(),
             Self::Broker => false,
             #[cfg(feature = "sandbox")]
@@ -170,6 +173,7 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Sites(command) => sites::run(command, reach, output),
         Command::Doctor(command) => doctor::run(command, reach, output),
         Command::Broker => broker::run(reach),
+        Command::Backup(command) => backup::run(command, reach, output),
         Command::Jobs(command) => jobs::run(command, reach, output),
         Command::Status(command) => status::run(command, reach, output),
         Command::Audit(command) => audit::run(command, reach, output),

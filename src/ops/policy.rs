@@ -97,6 +97,12 @@ pub enum Operation {
     ClaimSite,
     /// See, try again and cancel jobs.
     ManageJobs,
+    /// Back up the project of a site.
+    BackupProject,
+    /// See and take away the backups of the project of a site.
+    ViewBackups,
+    /// Everything else about backups.
+    ManageBackups,
 }
 
 /// Who may do an operation at all. What it says about accounts holds for the account itself (a principal `Account`) or the one that is named
@@ -124,7 +130,7 @@ enum Standing {
 
 /// The whole table. Root may do everything in it; the web server and strangers nothing.
 #[rustfmt::skip]
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 10] = [
     Rule { operation: Operation::ViewAccount, name: "overview",  account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::OpenSite,    name: "open",      account: true,  panel_user: true,  web_front: false, standing: Standing::Needed },
     Rule { operation: Operation::ViewStatus,  name: "status",    account: false, panel_user: true,  web_front: true,  standing: Standing::None },
@@ -132,6 +138,9 @@ const RULES: [Rule; 7] = [
     Rule { operation: Operation::Revoke,      name: "revoke",    account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::ClaimSite,   name: "claim",     account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::ManageJobs,  name: "jobs",      account: false, panel_user: false, web_front: false, standing: Standing::None },
+    Rule { operation: Operation::BackupProject, name: "backup-project", account: true, panel_user: true, web_front: false, standing: Standing::NotFromRoot },
+    Rule { operation: Operation::ViewBackups, name: "backups",   account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
+    Rule { operation: Operation::ManageBackups, name: "backup",  account: false, panel_user: false, web_front: false, standing: Standing::None },
 ];
 
 impl Operation {
