@@ -5,8 +5,12 @@
 //!
 //! A backup is a job (`crate::jobs`): a provider is called by the job's thread alone, may be killed at any point, and is then asked again.
 
+mod archives;
 mod capabilities;
+pub mod cpanel;
+pub mod directadmin;
 pub mod directory;
+mod programs;
 pub mod project;
 mod request;
 

@@ -5,8 +5,8 @@
 mod backup;
 mod close_site;
 #[path = "../common/mod.rs"]
-#[allow(dead_code)]
 mod common;
+mod panels;
 mod world;
 
 /// Ends a test that needs root, loudly.

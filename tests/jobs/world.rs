@@ -52,9 +52,13 @@ impl World {
     }
 
     pub fn configure(&self, more: &str) {
+        self.configure_panel("cpanel", "root", more);
+    }
+
+    pub fn configure_panel(&self, kind: &str, root: &str, more: &str) {
         let dir = self.dir.path().display();
         let text = format!(
-            "[panel]\nkind = cpanel\nroot = {dir}/root\n[builder]\nurl = {}\nusername = {BUILDER_USER}\npassword = {BUILDER_PASSWORD}\n\
+            "[panel]\nkind = {kind}\nroot = {dir}/{root}\n[builder]\nurl = {}\nusername = {BUILDER_USER}\npassword = {BUILDER_PASSWORD}\n\
              ca_file = {dir}/ca.pem\n[store]\ndir = {dir}/state\n{more}\n",
             self.builder.api_url()
         );

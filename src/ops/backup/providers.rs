@@ -1,5 +1,7 @@
 //! Which provider makes what on this server.
 
+use crate::backup::cpanel::CpanelProvider;
+use crate::backup::directadmin::DirectAdminProvider;
 use crate::backup::project::ProjectProvider;
 use crate::backup::{BackupProvider, ProviderKind, Scope};
 use crate::config::PanelKind;
@@ -26,6 +28,14 @@ pub(super) fn by_kind(context: &Context, kind: ProviderKind) -> Result<Box<dyn B
         ProviderKind::Project => {
             Ok(Box::new(ProjectProvider::new(&context.builder, context.store()?, &context.config.backup)))
         }
+        ProviderKind::Cpanel => {
+            Ok(Box::new(CpanelProvider::new(context.panel.tree(), &context.config.backup)))
+        }
+        ProviderKind::DirectAdmin => Ok(Box::new(DirectAdminProvider::new(
+            context.panel.tree(),
+            &context.config.panel,
+            &context.config.backup,
+        ))),
         _ => Err(Error::new(ErrorKind::BackupUnsupported, format!("{kind} makes no backups here"))),
     }
 }
