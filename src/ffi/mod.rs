@@ -19,11 +19,13 @@
 )]
 
 mod account;
+mod call;
 mod error;
 mod guard;
 mod handle;
 mod options;
 mod pointer;
+mod publication;
 mod session;
 mod status;
 #[cfg(test)]
@@ -31,8 +33,10 @@ mod tests;
 mod text;
 
 pub use account::*;
+pub use call::*;
 pub use error::*;
 pub use handle::*;
+pub use publication::*;
 pub use session::*;
 pub use status::*;
 pub use text::pgate_string_free;

@@ -67,6 +67,9 @@ fn who_may_open_what() {
             const NO: &str = "forbidden";
             let want_open = [state, state, own, NO, NO, NO, NO, NO];
             let want_view = ["ok", state, own, NO, NO, NO, NO, NO];
+            // Only the web server brings what the builder sends, and it may do nothing else; taking back is root's.
+            let want_publish = [NO, NO, NO, NO, NO, state, NO, NO];
+            let want_change = ["ok", NO, NO, NO, NO, NO, NO, NO];
             for (index, principal) in principals().iter().enumerate() {
                 let place = format!("{principal} on {} with {state}", panel.name());
                 assert_eq!(
@@ -79,6 +82,14 @@ fn who_may_open_what() {
                     want_view[index],
                     "view: {place}"
                 );
+                for (operation, want) in [
+                    (Operation::Publish, want_publish),
+                    (Operation::ViewPublication, want_view),
+                    (Operation::ChangePublication, want_change),
+                ] {
+                    let name = operation.name();
+                    assert_eq!(verdict(principal, operation, panel, &alice), want[index], "{name}: {place}");
+                }
             }
         }
     }
@@ -96,6 +107,10 @@ fn which_sites_can_be_opened() {
     assert_eq!(verdict(&Site { suspended: true, ..site(SiteKind::Main) }), "suspended");
     assert_eq!(verdict(&Site { document_root: None, ..site(SiteKind::Addon) }), "site-without-hosting");
     assert!(allow_site(Operation::ViewAccount, &site(SiteKind::Alias)).is_ok());
+    let suspended = Site { suspended: true, ..site(SiteKind::Main) };
+    assert!(allow_site(Operation::Publish, &suspended).is_err());
+    assert!(allow_site(Operation::ChangePublication, &suspended).is_ok(), "what is there can be taken back");
+    assert!(allow_site(Operation::ChangePublication, &site(SiteKind::Alias)).is_err());
 }
 
 #[test]
@@ -112,6 +127,22 @@ fn what_is_not_about_accounts_is_roots_and_status_the_panels_too() {
             let want = index == 0 || (status && [1, 6].contains(&index));
             let got = allow(principal, operation, PanelKind::CPanel).is_ok();
             assert_eq!(got, want, "{principal}: {}", operation.name());
+        }
+    }
+}
+
+/// Every call of the table, every principal, every panel.
+#[test]
+fn who_may_make_which_call() {
+    for call in Call::ALL.iter().copied() {
+        let for_accounts = call.entry().callers == Callers::Accounts;
+        for (index, principal) in principals().iter().enumerate() {
+            for panel in [PanelKind::CPanel, PanelKind::Plesk] {
+                let account = (2..=4).contains(&index) && panel.has_account_peers();
+                let want = index == 0 || (for_accounts && (index == 1 || account));
+                let got = allow_call(principal, call, panel).is_ok();
+                assert_eq!(got, want, "{principal} on {}: {}", panel.name(), call.name());
+            }
         }
     }
 }
