@@ -204,6 +204,9 @@ impl Desk {
             Operation::ViewBackups => {
                 let args: BackupArgs = read(args)?;
                 let _share = self.share(principal, args.account())?;
+                if let Some(job) = args.job() {
+                    return value(&backup::job(context, principal, job)?);
+                }
                 value(&backup::Seen::of(&backup::project_backups(context, principal, &args.into_wish()?)?))
             }
             Operation::ManageJobs | Operation::ManageBackups => {

@@ -329,6 +329,9 @@ pub(super) struct BackupArgs {
     session: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     panel_session: Option<[String; 2]>,
+    /// For `backups`: this job alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    job: Option<u64>,
 }
 
 impl BackupArgs {
@@ -339,7 +342,16 @@ impl BackupArgs {
             token: wish.form.as_ref().map(|(token, _)| token.clone()),
             session: wish.form.as_ref().map(|(_, binding)| hex(&binding.session)),
             panel_session: wish.panel_session.as_ref().map(session_pair),
+            job: None,
         }
+    }
+
+    pub(super) fn of_job(job: u64) -> Self {
+        Self { job: Some(job), ..Self::default() }
+    }
+
+    pub(super) fn job(&self) -> Option<u64> {
+        self.job
     }
 
     pub(super) fn account(&self) -> Option<&Username> {
