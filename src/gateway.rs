@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::backup::BackupRequest;
 use crate::broker;
 use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::backup::BackupRequest;
 use crate::ops::backup::{self, ProjectWish, Seen, SeenJob};
 use crate::ops::endpoint::ManageRequest;
 use crate::ops::{self, CallRequest, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};

@@ -220,7 +220,9 @@ unsafe fn request(handle: &pgate, options: *const pgate_backup_options) -> Resul
     let usual = if subject.site().is_some() { Scope::Project } else { Scope::All };
     let scope = scope.map_or(Ok(usual), |name| scope_of(&name))?;
     let place = if scope == Scope::Project { Destination::Directory } else { Destination::Panel };
-    let wrong = |what: &'static str| move |fault: &str| Error::new(ErrorKind::InvalidArgument, format!("{what}: {fault}"));
+    let wrong = |what: &'static str| {
+        move |fault: &str| Error::new(ErrorKind::InvalidArgument, format!("{what}: {fault}"))
+    };
     Ok(BackupRequest {
         subject,
         scope,

@@ -143,10 +143,15 @@ pub fn order(context: &Context, principal: &Principal, request: &BackupRequest) 
 /// [`ErrorKind::Forbidden`].
 pub fn own_wish(request: &BackupRequest) -> Result<ProjectWish> {
     match &request.subject {
-        Subject::Site { account, site } if *request == project_request(account, site) => {
-            Ok(ProjectWish { account: Some(account.clone()), site: Some(site.clone()), ..ProjectWish::default() })
-        }
-        _ => Err(Error::new(ErrorKind::Forbidden, "only root can order more than the backup of one site's project")),
+        Subject::Site { account, site } if *request == project_request(account, site) => Ok(ProjectWish {
+            account: Some(account.clone()),
+            site: Some(site.clone()),
+            ..ProjectWish::default()
+        }),
+        _ => Err(Error::new(
+            ErrorKind::Forbidden,
+            "only root can order more than the backup of one site's project",
+        )),
     }
 }
 
