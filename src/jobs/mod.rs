@@ -8,6 +8,7 @@
 //! doing a step twice does no harm.
 
 mod backoff;
+mod backup;
 mod close_site;
 mod ftp_account;
 mod handle;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::error::Result;
 use crate::limits;
-use crate::ops::{Context, FTP_ACCOUNT};
+use crate::ops::{self, Context, FTP_ACCOUNT};
 use crate::store::Job;
 
 pub use handle::Handle;
@@ -52,7 +53,7 @@ struct Kind {
 }
 
 /// All kinds. A row of another kind waits for a version that knows it.
-const KINDS: [Kind; 2] = [
+const KINDS: [Kind; 3] = [
     Kind {
         name: CLOSE_SITE,
         attempts: limits::JOB_ATTEMPTS,
@@ -67,5 +68,12 @@ const KINDS: [Kind; 2] = [
         persistent: false,
         time: |_| limits::FTP_JOB_TIME,
         work: ftp_account::run,
+    },
+    Kind {
+        name: ops::backup::JOB,
+        attempts: limits::BACKUP_ATTEMPTS,
+        persistent: false,
+        time: |config| config.backup.timeout,
+        work: backup::run,
     },
 ];

@@ -1,6 +1,7 @@
 //! The use cases, over one [`Context`]. Policy is a pure function here; who the caller is was decided before, by the kernel.
 
 pub mod admin;
+pub mod backup;
 mod binding;
 mod call;
 pub mod doctor;
