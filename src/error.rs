@@ -17,7 +17,7 @@ macro_rules! kinds {
         /// What went wrong, as a stable code for programs.
         ///
         /// Codes come in blocks of a hundred: 1xx caller and configuration, 2xx account data, 3xx builder, 4xx publication,
-        /// 5xx page request, 6xx store, 9xx faults of Panelgate itself. They are never renumbered.
+        /// 5xx page request, 6xx store, 7xx backups, 9xx faults of Panelgate itself. They are never renumbered.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorKind { $( $(#[doc = $doc])+ $name, )+ }
@@ -115,6 +115,17 @@ kinds! {
 
     /// The store cannot be read or written.
     Store = 600, exit 60, http 500, retry true, "store";
+
+    /// What makes the backup cannot be reached or did not answer in time.
+    BackupUnreachable = 712, exit 84, http 502, retry true, "backup-unreachable";
+    /// The certificate of what makes the backup cannot be verified.
+    BackupTls = 713, exit 85, http 502, retry false, "backup-tls";
+    /// What makes the backup does not accept the credentials, or does not allow the operation.
+    BackupAuth = 714, exit 86, http 502, retry false, "backup-auth";
+    /// What makes the backup refused the request.
+    BackupRefused = 715, exit 87, http 502, retry false, "backup-refused";
+    /// What makes the backup gave an answer that is not what its documentation says.
+    BackupProtocol = 716, exit 88, http 502, retry true, "backup-protocol";
 
     /// A fault of Panelgate or of the system below it.
     Internal = 900, exit 70, http 500, retry false, "internal";

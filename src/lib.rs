@@ -12,6 +12,7 @@
 //! [`sandbox`] is an embedded builder for the demo and the tests.
 
 mod agent;
+pub mod backup;
 pub mod broker;
 pub mod builder;
 #[cfg(feature = "cli")]

@@ -220,3 +220,15 @@ pub const PANEL_SESSIONS: usize = 10_000;
 
 /// Longest call of the panel's own port.
 pub const PANEL_CALL_TIME: Duration = Duration::from_secs(5);
+
+/// Largest packet to Plesk's XML API, in bytes.
+pub const PLESK_PACKET_BYTES: usize = 64 * 1024;
+
+/// Largest answer of Plesk's XML API, in bytes; a file that it sends has its own bound.
+pub const PLESK_REPLY_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Most elements and texts of an answer of Plesk's XML API.
+pub const PLESK_REPLY_NODES: u32 = 500_000;
+
+/// Longest value in a packet to Plesk, in bytes.
+pub const PLESK_VALUE_BYTES: usize = 1024;

@@ -3,8 +3,9 @@
 /// What a fallible function returns: PGATE_OK, or one of the PGATE_ERR_ numbers.
 ///
 /// The numbers come in blocks of a hundred: 1xx caller and configuration, 2xx account data,
-/// 3xx builder, 4xx publication, 5xx page request, 6xx store, 9xx faults of Panelgate itself. They
-/// are never renumbered. Later versions may add some: treat every number you do not know as a failure.
+/// 3xx builder, 4xx publication, 5xx page request, 6xx store, 7xx backups, 9xx faults of Panelgate
+/// itself. They are never renumbered. Later versions may add some: treat every number you do not know
+/// as a failure.
 pub type pgate_status = i32;
 
 /// Success.
@@ -99,6 +100,21 @@ pub const PGATE_ERR_PREFETCH: pgate_status = 505;
 
 /// The store cannot be read or written.
 pub const PGATE_ERR_STORE: pgate_status = 600;
+
+/// What makes the backup cannot be reached or did not answer in time.
+pub const PGATE_ERR_BACKUP_UNREACHABLE: pgate_status = 712;
+
+/// The certificate of what makes the backup cannot be verified.
+pub const PGATE_ERR_BACKUP_TLS: pgate_status = 713;
+
+/// What makes the backup does not accept the credentials, or does not allow the operation.
+pub const PGATE_ERR_BACKUP_AUTH: pgate_status = 714;
+
+/// What makes the backup refused the request.
+pub const PGATE_ERR_BACKUP_REFUSED: pgate_status = 715;
+
+/// What makes the backup gave an answer that is not what its documentation says.
+pub const PGATE_ERR_BACKUP_PROTOCOL: pgate_status = 716;
 
 /// A fault of Panelgate or of the system below it.
 pub const PGATE_ERR_INTERNAL: pgate_status = 900;
