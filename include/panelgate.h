@@ -132,8 +132,9 @@ typedef struct pgate_site pgate_site;
  * What a fallible function returns: PGATE_OK, or one of the PGATE_ERR_ numbers.
  *
  * The numbers come in blocks of a hundred: 1xx caller and configuration, 2xx account data,
- * 3xx builder, 4xx publication, 5xx page request, 6xx store, 9xx faults of Panelgate itself. They
- * are never renumbered. Later versions may add some: treat every number you do not know as a failure.
+ * 3xx builder, 4xx publication, 5xx page request, 6xx store, 7xx backups, 9xx faults of Panelgate
+ * itself. They are never renumbered. Later versions may add some: treat every number you do not
+ * know as a failure.
  */
 typedef int32_t pgate_status;
 
@@ -349,6 +350,26 @@ typedef int32_t pgate_dialect;
  * The store cannot be read or written.
  */
 #define PGATE_ERR_STORE 600
+
+/**
+ * What makes the backup cannot do this.
+ */
+#define PGATE_ERR_BACKUP_UNSUPPORTED 701
+
+/**
+ * What makes the backup has tried, or refuses.
+ */
+#define PGATE_ERR_BACKUP_FAILED 702
+
+/**
+ * What makes the backup cannot be reached, hangs, or answers what is not documented.
+ */
+#define PGATE_ERR_BACKUP_PROVIDER 703
+
+/**
+ * There is no such backup, or no such job.
+ */
+#define PGATE_ERR_BACKUP_NOT_FOUND 704
 
 /**
  * A fault of Panelgate or of the system below it.

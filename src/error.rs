@@ -116,6 +116,14 @@ kinds! {
     /// The store cannot be read or written.
     Store = 600, exit 60, http 500, retry true, "store";
 
+    /// What makes the backup cannot do this.
+    BackupUnsupported = 701, exit 80, http 501, retry false, "backup-unsupported";
+    /// What makes the backup has tried, or refuses.
+    BackupFailed = 702, exit 81, http 502, retry false, "backup-failed";
+    /// What makes the backup cannot be reached, hangs, or answers what is not documented.
+    BackupProvider = 703, exit 82, http 502, retry true, "backup-provider";
+    /// There is no such backup, or no such job.
+    BackupNotFound = 704, exit 83, http 404, retry false, "backup-not-found";
     /// What makes the backup cannot be reached or did not answer in time.
     BackupUnreachable = 712, exit 84, http 502, retry true, "backup-unreachable";
     /// The certificate of what makes the backup cannot be verified.

@@ -6,7 +6,7 @@
 //! - [`gateway`]: the use cases as callers see them, in this process or by the broker
 //! - [`broker`]: the privileged side and the way to it
 //! - [`ops`]: the use cases and the policy
-//! - [`publish`], [`builder`], [`panel`], [`store`]: what they work with. A panel never calls the builder; the builder never knows a panel
+//! - [`backup`], [`publish`], [`builder`], [`panel`], [`store`]: what they work with. A panel never calls the builder; the builder never knows a panel
 //! - [`config`], [`types`], [`limits`], [`sys`], [`error`], and `agent`, the one place that makes an HTTP client: what everything stands on
 //!
 //! [`sandbox`] is an embedded builder for the demo and the tests.

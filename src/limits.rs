@@ -221,6 +221,15 @@ pub const PANEL_SESSIONS: usize = 10_000;
 /// Longest call of the panel's own port.
 pub const PANEL_CALL_TIME: Duration = Duration::from_secs(5);
 
+/// Longest description of a backup, in bytes.
+pub const BACKUP_DESCRIPTION_BYTES: usize = 500;
+
+/// Piece in which files are copied, in bytes.
+pub const COPY_BYTES: usize = 64 * 1024;
+
+/// Largest manifest of a backup, in bytes.
+pub const BACKUP_MANIFEST_BYTES: u64 = 16 * 1024;
+
 /// Largest packet to Plesk's XML API, in bytes.
 pub const PLESK_PACKET_BYTES: usize = 64 * 1024;
 

@@ -99,7 +99,7 @@ fn send(
 }
 
 /// Where the response redirects to; `None` if it is no redirect.
-fn redirect(response: &Response<Body>, url: &WebUrl) -> Result<Option<WebUrl>> {
+pub(super) fn redirect(response: &Response<Body>, url: &WebUrl) -> Result<Option<WebUrl>> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
@@ -121,7 +121,7 @@ fn redirect(response: &Response<Body>, url: &WebUrl) -> Result<Option<WebUrl>> {
 }
 
 /// The whole body, if it is not too large.
-fn read(response: Response<Body>, url: &WebUrl, config: &BuilderConfig) -> Result<SecretBuffer> {
+pub(super) fn read(response: Response<Body>, url: &WebUrl, config: &BuilderConfig) -> Result<SecretBuffer> {
     let mut reader = response.into_body().into_reader();
     let mut body = SecretBuffer::new();
     let mut piece = Zeroizing::new([0; 4096]);

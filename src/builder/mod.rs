@@ -5,6 +5,7 @@
 //! - `replies`: what the builder answered
 //! - `address`: which addresses of the builder's may be used
 //! - `session`: `requestLogin`
+//! - [`project`]: the editable project of a site, as a file
 //! - `probe`: the doctor's two calls
 
 mod address;
@@ -12,6 +13,7 @@ mod buffer;
 mod call;
 mod faults;
 mod probe;
+pub mod project;
 mod replies;
 mod session;
 

@@ -51,6 +51,7 @@ Exit codes:
   30-36  the builder: unreachable, certificate, credentials, licence, ...
   40     publication of the site is not set up
   60     the store cannot be read or written
+  80-83  backups: not offered, failed, not at the moment, no such backup
   70     a fault of Panelgate or of the system below it
   The line on standard error ends with the name of the error: [site-not-found].
   With --json the error is printed as an object too:

@@ -3,6 +3,7 @@
 //! The file holds the builder's password, so it must be a regular file of root (or of the user who runs a private trial), readable by nobody
 //! else, in a directory where nobody else can replace it. Unknown sections and keys are errors.
 
+mod backup;
 pub mod ini;
 mod session;
 
@@ -16,6 +17,7 @@ use crate::limits;
 use crate::sys::{file, identity};
 use crate::types::{Domain, HostPattern, Secret, Username, WebUrl, quote};
 
+pub use backup::{BackupConfig, RestoreWay};
 use ini::{IniFile, Section};
 pub(crate) use session::RESERVED_FIELDS;
 pub use session::{Feature, ServerIp, SessionConfig};
@@ -39,6 +41,10 @@ pub struct Config {
     pub sites: BTreeMap<Domain, SiteConfig>,
     /// `[broker]`
     pub broker: BrokerConfig,
+    /// `[backup]`
+    pub backup: BackupConfig,
+    /// `[lifecycle] grace`: how long the project of a site that is gone is kept at the builder; 24 hours unless set.
+    pub grace: Duration,
     /// `[store] dir`: the directory of the state, `/var/lib/panelgate` unless set.
     pub state_dir: PathBuf,
     /// `[store] audit_days`: how long the audit is kept; 180 days unless set.
@@ -277,6 +283,8 @@ impl Config {
             publish: publish(&file)?,
             sites: sites(&file)?,
             broker: broker(&file)?,
+            backup: backup::read(&file, &state_dir)?,
+            grace: grace(&file)?,
             state_dir,
             audit_days,
             log_level: log_level(&file)?,
@@ -291,7 +299,7 @@ impl Config {
     }
 }
 
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 14] = [
     "panel",
     "cpanel",
     "directadmin",
@@ -302,6 +310,8 @@ const SECTIONS: [&str; 12] = [
     "session.languages",
     "publish",
     "broker",
+    "backup",
+    "lifecycle",
     "store",
     "log",
 ];
@@ -498,6 +508,13 @@ fn store(file: &IniFile) -> Result<(PathBuf, u64)> {
     })?;
     section.finish()?;
     Ok((dir, days.unwrap_or(180)))
+}
+
+fn grace(file: &IniFile) -> Result<Duration> {
+    let section = file.section("lifecycle");
+    let grace = section.parse("grace", backup::duration)?.unwrap_or(Duration::from_secs(24 * 60 * 60));
+    section.finish()?;
+    Ok(grace)
 }
 
 fn log_level(file: &IniFile) -> Result<log::LevelFilter> {

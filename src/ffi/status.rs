@@ -4,8 +4,8 @@
 ///
 /// The numbers come in blocks of a hundred: 1xx caller and configuration, 2xx account data,
 /// 3xx builder, 4xx publication, 5xx page request, 6xx store, 7xx backups, 9xx faults of Panelgate
-/// itself. They are never renumbered. Later versions may add some: treat every number you do not know
-/// as a failure.
+/// itself. They are never renumbered. Later versions may add some: treat every number you do not
+/// know as a failure.
 pub type pgate_status = i32;
 
 /// Success.
@@ -100,6 +100,18 @@ pub const PGATE_ERR_PREFETCH: pgate_status = 505;
 
 /// The store cannot be read or written.
 pub const PGATE_ERR_STORE: pgate_status = 600;
+
+/// What makes the backup cannot do this.
+pub const PGATE_ERR_BACKUP_UNSUPPORTED: pgate_status = 701;
+
+/// What makes the backup has tried, or refuses.
+pub const PGATE_ERR_BACKUP_FAILED: pgate_status = 702;
+
+/// What makes the backup cannot be reached, hangs, or answers what is not documented.
+pub const PGATE_ERR_BACKUP_PROVIDER: pgate_status = 703;
+
+/// There is no such backup, or no such job.
+pub const PGATE_ERR_BACKUP_NOT_FOUND: pgate_status = 704;
 
 /// What makes the backup cannot be reached or did not answer in time.
 pub const PGATE_ERR_BACKUP_UNREACHABLE: pgate_status = 712;

@@ -9,9 +9,11 @@
 mod audit;
 mod database;
 mod install_key;
+mod jobs;
 mod sites;
 
 pub use audit::{AuditEntry, AuditQuery};
 pub use database::Store;
 pub use install_key::InstallKey;
+pub use jobs::{Job, JobFacts, JobQuery, JobState, NewJob, Queued};
 pub use sites::{Binding, Facts, SiteRow};

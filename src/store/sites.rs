@@ -110,6 +110,17 @@ impl Store {
         self.with("it cannot be read", |connection| current(connection, domain))
     }
 
+    /// The row of a key, closed or not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn by_key(&self, key: &SiteKey) -> Result<Option<SiteRow>> {
+        let sql = format!("SELECT {COLUMNS} FROM sites WHERE key = ?1");
+        self.with("it cannot be read", |connection| {
+            connection.prepare_cached(&sql)?.query_row([key.as_str()], read).optional()
+        })
+    }
+
     /// The row with an endpoint token.
     ///
     /// # Errors
@@ -207,8 +218,11 @@ fn close(connection: &Connection, row: &SiteRow, now: u64) -> rusqlite::Result<(
         "UPDATE sites SET closed = ?2, floor = ?3 WHERE key = ?1",
         params![row.key.as_str(), to_sql(now), floor],
     )?;
-    let sql = "INSERT INTO jobs (kind, key, floor, queued) VALUES ('close-site', ?1, ?2, ?3)";
-    connection.execute(sql, params![row.key.as_str(), floor, to_sql(now)])?;
+    let sql = "INSERT INTO jobs (kind, subject, account, site, key, floor, next, queued) \
+               VALUES ('close-site', 'site ' || ?1, ?2, ?1, ?3, ?4, ?5, ?5)";
+    let values =
+        params![row.domain.as_str(), row.owner.name().as_str(), row.key.as_str(), floor, to_sql(now)];
+    connection.execute(sql, values)?;
     Ok(())
 }
 
@@ -275,7 +289,7 @@ fn domain_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Domain> {
     Domain::new(&text).map_err(|error| unreadable(column, error))
 }
 
-fn unreadable(column: usize, error: Error) -> rusqlite::Error {
+pub(super) fn unreadable(column: usize, error: Error) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
 }
 
