@@ -241,3 +241,24 @@ pub const PLESK_REPLY_NODES: u32 = 500_000;
 
 /// Longest value in a packet to Plesk, in bytes.
 pub const PLESK_VALUE_BYTES: usize = 1024;
+
+/// Longest wait for a connection to what makes backups.
+pub const PROVIDER_CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// Longest call of what makes backups, where the call does not do the work itself.
+pub const PROVIDER_CALL_TIME: Duration = Duration::from_secs(120);
+
+/// Longest silence of what makes backups in the middle of a call.
+pub const PROVIDER_SILENCE: Duration = Duration::from_secs(60);
+
+/// Longest transfer of one file from or to what makes backups.
+pub const PROVIDER_TRANSFER_TIME: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Longest run of a program that makes a backup.
+pub const PROVIDER_WORK_TIME: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Time for which the way to make backups on a Plesk, once found out, is taken again without asking.
+pub const PLESK_ROUTE_MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Most files and directories of Plesk's storage of backups that one look goes through.
+pub const PLESK_DUMP_ENTRIES: usize = 2_000_000;

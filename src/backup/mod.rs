@@ -7,6 +7,7 @@
 
 mod capabilities;
 pub mod directory;
+pub(crate) mod http;
 pub mod plesk;
 mod request;
 

@@ -32,6 +32,8 @@ pub enum RunError {
     TooMuch(u64),
     /// Its output could not be read.
     Io(io::Error),
+    /// It was stopped because its caller wanted it no more.
+    Stopped,
 }
 
 impl std::fmt::Display for RunError {
@@ -43,6 +45,7 @@ impl std::fmt::Display for RunError {
             }
             Self::TooMuch(limit) => write!(f, "it printed more than {limit} bytes and was stopped"),
             Self::Io(error) => write!(f, "its output cannot be read: {error}"),
+            Self::Stopped => write!(f, "it was stopped on request"),
         }
     }
 }
@@ -87,6 +90,19 @@ pub fn run(program: &Path, arguments: &[&str], limit: u64, deadline: Duration) -
 /// # Errors
 /// See [`RunError`]. An exit code other than 0 is not an error here.
 pub fn run_task(task: &Task<'_>, limit: u64, deadline: Duration) -> Result<Output, RunError> {
+    run_while(task, limit, deadline, &|| true)
+}
+
+/// Like [`run_task`], and stops the program soon after `wanted` says no: it is asked [several times a second](ASK).
+///
+/// # Errors
+/// See [`RunError`]. An exit code other than 0 is not an error here.
+pub fn run_while(
+    task: &Task<'_>,
+    limit: u64,
+    deadline: Duration,
+    wanted: &dyn Fn() -> bool,
+) -> Result<Output, RunError> {
     if !task.program.is_absolute() {
         return Err(RunError::Start(io::Error::other("the path is not absolute")));
     }
@@ -102,9 +118,9 @@ pub fn run_task(task: &Task<'_>, limit: u64, deadline: Duration) -> Result<Outpu
         .process_group(0)
         .spawn()
         .map_err(RunError::Start)?;
-    let end = Instant::now() + deadline;
-    let result = converse(&mut child, task.input, limit, end, deadline).and_then(|(stdout, stderr)| {
-        let status = wait(&mut child, end, deadline)?;
+    let patience = Patience { end: Instant::now() + deadline, deadline, wanted };
+    let result = converse(&mut child, task.input, limit, &patience).and_then(|(stdout, stderr)| {
+        let status = wait(&mut child, &patience)?;
         Ok(Output { status, stdout, stderr })
     });
     if result.is_err() {
@@ -114,20 +130,40 @@ pub fn run_task(task: &Task<'_>, limit: u64, deadline: Duration) -> Result<Outpu
     result
 }
 
+/// Longest time between two questions whether a program is still wanted.
+pub const ASK: Duration = Duration::from_millis(250);
+
+/// How long a program is waited for.
+struct Patience<'a> {
+    end: Instant,
+    deadline: Duration,
+    wanted: &'a dyn Fn() -> bool,
+}
+
+impl Patience<'_> {
+    /// The time until the next question at the latest.
+    fn left(&self) -> Result<Duration, RunError> {
+        if !(self.wanted)() {
+            return Err(RunError::Stopped);
+        }
+        let left =
+            self.end.checked_duration_since(Instant::now()).ok_or(RunError::Deadline(self.deadline))?;
+        Ok(left.min(ASK))
+    }
+}
+
 /// Writes the input and reads both outputs, whichever is ready, until the program has closed both outputs.
 fn converse(
     child: &mut Child,
     mut input: &[u8],
     limit: u64,
-    end: Instant,
-    deadline: Duration,
+    patience: &Patience<'_>,
 ) -> Result<(Vec<u8>, Vec<u8>), RunError> {
     let mut pipes = Pipes { feed: child.stdin.take(), out: child.stdout.take(), err: child.stderr.take() };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let mut buffer = [0_u8; 16 * 1024];
     while pipes.out.is_some() || pipes.err.is_some() {
-        let left = end.checked_duration_since(Instant::now()).ok_or(RunError::Deadline(deadline))?;
-        let ready = pipes.wait(left)?;
+        let ready = pipes.wait(patience.left()?)?;
         if let Some(feed) = pipes.feed.as_mut().filter(|_| ready.feed) {
             // A pipe that poll calls writable takes PIPE_BUF bytes without waiting.
             match feed.write(&input[..input.len().min(PIPE_BUF)]) {
@@ -208,15 +244,13 @@ impl Pipes {
 }
 
 /// Waits for a program that has closed its output; it may still not end.
-fn wait(child: &mut Child, end: Instant, deadline: Duration) -> Result<ExitStatus, RunError> {
+fn wait(child: &mut Child, patience: &Patience<'_>) -> Result<ExitStatus, RunError> {
     let mut pause = Duration::from_micros(200);
     loop {
         if let Some(status) = child.try_wait().map_err(RunError::Io)? {
             return Ok(status);
         }
-        if Instant::now() >= end {
-            return Err(RunError::Deadline(deadline));
-        }
+        patience.left()?;
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     }
@@ -261,6 +295,24 @@ mod tests {
         assert!(start.elapsed() < 20 * SECOND);
         let flood = shell("yes | head -c 100000 >&2; echo done", 100, 30 * SECOND).unwrap();
         assert_eq!((flood.stdout.as_slice(), flood.stderr.len()), (&b"done\n"[..], STDERR_BYTES));
+    }
+
+    #[test]
+    fn a_program_that_is_wanted_no_more_is_stopped() {
+        let start = Instant::now();
+        for script in ["sleep 60", "exec >&- 2>&-; sleep 60"] {
+            let began = Instant::now();
+            let task = Task {
+                program: Path::new("/bin/sh"),
+                arguments: &["-c", script],
+                environment: &[],
+                directory: Path::new("/"),
+                input: b"",
+            };
+            let result = run_while(&task, 100, 60 * SECOND, &|| began.elapsed() < SECOND / 5);
+            assert!(matches!(result, Err(RunError::Stopped)), "{script}");
+        }
+        assert!(start.elapsed() < 20 * SECOND);
     }
 
     #[test]
