@@ -5,6 +5,7 @@
 
 mod backup;
 pub mod ini;
+mod providers;
 mod session;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::types::{Domain, HostPattern, Secret, Username, WebUrl, quote};
 
 pub use backup::{BackupConfig, RestoreWay};
 use ini::{IniFile, Section};
+pub use providers::{InstallatronConfig, InstallatronWay, PleskBackupConfig, PluginPanel, ServerPlace};
 pub(crate) use session::RESERVED_FIELDS;
 pub use session::{Feature, ServerIp, SessionConfig};
 
@@ -43,6 +45,10 @@ pub struct Config {
     pub broker: BrokerConfig,
     /// `[backup]`
     pub backup: BackupConfig,
+    /// `[backup.plesk]`
+    pub plesk_backup: PleskBackupConfig,
+    /// `[backup.installatron]`; `None`: Installatron is not used.
+    pub installatron: Option<InstallatronConfig>,
     /// `[lifecycle] grace`: how long the project of a site that is gone is kept at the builder; 24 hours unless set.
     pub grace: Duration,
     /// `[store] dir`: the directory of the state, `/var/lib/panelgate` unless set.
@@ -284,6 +290,8 @@ impl Config {
             sites: sites(&file)?,
             broker: broker(&file)?,
             backup: backup::read(&file, &state_dir)?,
+            plesk_backup: providers::plesk(&file)?,
+            installatron: providers::installatron(&file)?,
             grace: grace(&file)?,
             state_dir,
             audit_days,
@@ -299,7 +307,7 @@ impl Config {
     }
 }
 
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 16] = [
     "panel",
     "cpanel",
     "directadmin",
@@ -311,6 +319,8 @@ const SECTIONS: [&str; 14] = [
     "publish",
     "broker",
     "backup",
+    "backup.plesk",
+    "backup.installatron",
     "lifecycle",
     "store",
     "log",

@@ -256,6 +256,20 @@ fn wait(child: &mut Child, patience: &Patience<'_>) -> Result<ExitStatus, RunErr
     }
 }
 
+/// Whether a process runs that has this argument, and a word of its command line that ends with the name of that program; a process of ours that was
+/// killed may have left it behind.
+pub fn runs_with(program: &str, argument: &str) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+    let is_number = |name: &std::ffi::OsStr| name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+    processes.flatten().filter(|entry| is_number(&entry.file_name())).any(|entry| {
+        // It may end meanwhile.
+        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { return false };
+        let words = || line.split(|byte| *byte == 0);
+        words().any(|word| word == argument.as_bytes())
+            && words().any(|word| word.ends_with(program.as_bytes()))
+    })
+}
+
 fn kill_group(child: &Child) {
     if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
@@ -295,6 +309,21 @@ mod tests {
         assert!(start.elapsed() < 20 * SECOND);
         let flood = shell("yes | head -c 100000 >&2; echo done", 100, 30 * SECOND).unwrap();
         assert_eq!((flood.stdout.as_slice(), flood.stderr.len()), (&b"done\n"[..], STDERR_BYTES));
+    }
+
+    #[test]
+    fn a_program_is_found_by_its_arguments_as_long_as_it_runs() {
+        let mark = format!("mark-{}", std::process::id());
+        let mut child =
+            Command::new("/bin/sh").args(["-c", "read x", &mark]).stdin(Stdio::piped()).spawn().unwrap();
+        let end = Instant::now() + 10 * SECOND;
+        while !runs_with("bin/sh", &mark) && Instant::now() < end {
+            std::thread::sleep(SECOND / 100);
+        }
+        assert!(runs_with("sh", &mark) && !runs_with("cat", &mark) && !runs_with("sh", "mark"));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(!runs_with("sh", &mark));
     }
 
     #[test]

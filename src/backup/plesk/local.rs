@@ -82,7 +82,7 @@ pub(super) struct Dump {
 /// # Errors
 /// [`ErrorKind::PanelData`] if the storage cannot be read, or has more than [`limits::PLESK_DUMP_ENTRIES`] entries.
 pub(super) fn dumps(tree: &Tree, begins: &str) -> Result<Vec<Dump>> {
-    let root = tree.path(storage(tree)?);
+    let root = storage(tree)?;
     let mut files = Vec::new();
     let mut left = limits::PLESK_DUMP_ENTRIES;
     collect(&root, begins, DEPTH, &mut left, &mut files)?;
@@ -161,20 +161,20 @@ fn collect(
     Ok(())
 }
 
-/// `DUMP_D` of `psa.conf`.
-fn storage(tree: &Tree) -> Result<PathBuf> {
+/// `DUMP_D` of `psa.conf`, in the tree.
+pub(super) fn storage(tree: &Tree) -> Result<PathBuf> {
     let content = tree.require(PSA_CONF)?;
     let text = String::from_utf8_lossy(&content.bytes);
     let lines = text.lines().filter_map(|line| line.trim().split_once([' ', '\t']));
     let Some((_, value)) = lines.into_iter().find(|(key, _)| *key == "DUMP_D") else {
-        return Ok(PathBuf::from(DUMPS));
+        return Ok(tree.path(DUMPS));
     };
     let path = PathBuf::from(value.trim());
     let plain = path
         .components()
         .all(|part| matches!(part, std::path::Component::RootDir | std::path::Component::Normal(_)));
     if path.is_absolute() && plain {
-        Ok(path)
+        Ok(tree.path(path))
     } else {
         let text = format!("{PSA_CONF}: DUMP_D {} is not a plain absolute path", quote(value));
         Err(Error::new(ErrorKind::PanelData, text))

@@ -121,11 +121,11 @@ plain! {
     /// The login of a customer, a reseller or a storage.
     Login, "a login", |_| Ok(());
 
-    /// What the names of a backup's files begin with: 1 to 32 letters, digits, `_` and `-`, a letter or digit first.
+    /// What the names of a backup's files begin with: 1 to 100 letters, digits, `_` and `-`, a letter or digit first.
     Prefix, "a prefix", |text| {
         let inner = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
         let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-        if inner && first && text.len() <= 32 { Ok(()) } else { Err("1 to 32 letters, digits, \"_\" and \"-\" are allowed") }
+        if inner && first && text.len() <= 100 { Ok(()) } else { Err("1 to 100 letters, digits, \"_\" and \"-\" are allowed") }
     };
 
     /// What a backup is for, in the administrator's words. Never empty.
@@ -341,7 +341,7 @@ mod tests {
             assert!(FileName::new(name).is_err(), "{name:?}");
         }
         assert!(FileName::new("domains/shop.example/backup_info_1703161100.xml").is_ok());
-        for name in ["-x", "a/b", "a b", "", &"x".repeat(33)] {
+        for name in ["-x", "a/b", "a b", "", &"x".repeat(101)] {
             assert!(Prefix::new(name).is_err(), "{name:?}");
         }
         assert!(UploadedFile::new("tmp/x").is_err() && UploadedFile::new("/tmp/../etc/x").is_err());
