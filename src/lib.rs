@@ -4,7 +4,7 @@
 //!
 //! - `bin/`, `cli`, [`ffi`], [`web`]: the command line, the C library, the page behind the icon
 //! - [`gateway`]: the use cases as callers see them, in this process or by the broker
-//! - [`broker`]: the privileged side and the way to it
+//! - [`broker`]: the privileged side and the way to it; [`jobs`]: the program that does what takes long
 //! - [`ops`]: the use cases and the policy
 //! - [`backup`], [`publish`], [`builder`], [`panel`], [`store`]: what they work with. A panel never calls the builder; the builder never knows a panel
 //! - [`config`], [`types`], [`limits`], [`sys`], [`error`], and `agent`, the one place that makes an HTTP client: what everything stands on
@@ -21,6 +21,7 @@ pub mod config;
 pub mod error;
 pub mod ffi;
 pub mod gateway;
+pub mod jobs;
 pub mod limits;
 pub mod ops;
 pub mod panel;

@@ -230,6 +230,30 @@ pub const COPY_BYTES: usize = 64 * 1024;
 /// Largest manifest of a backup, in bytes.
 pub const BACKUP_MANIFEST_BYTES: u64 = 16 * 1024;
 
+/// Most attempts of a job that must not be lost; with the pauses between them, about four days.
+pub const JOB_ATTEMPTS: u32 = 24;
+
+/// Pause after the first attempt of a job; it doubles with each further one.
+pub const JOB_PAUSE: Duration = Duration::from_secs(60);
+
+/// Longest pause between two attempts of a job.
+pub const JOB_LONGEST_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Most jobs of one kind of work at a time, where no setting says otherwise.
+pub const JOBS_PER_LANE: usize = 4;
+
+/// How often the program that runs jobs looks for new ones.
+pub const JOB_TICK: Duration = Duration::from_millis(500);
+
+/// Longest wait for running jobs when the program that runs them is told to stop.
+pub const JOB_STOP_TIME: Duration = Duration::from_secs(60);
+
+/// Stack of the thread of a job, in bytes.
+pub const JOB_STACK_BYTES: usize = 1024 * 1024;
+
+/// Days for which jobs that have ended are remembered.
+pub const JOB_DAYS: u64 = 90;
+
 /// Largest packet to Plesk's XML API, in bytes.
 pub const PLESK_PACKET_BYTES: usize = 64 * 1024;
 

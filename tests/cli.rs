@@ -201,6 +201,8 @@ fn without_root_and_configuration_it_says_who_can() {
         (&["audit"], 4, "only root can do this"),
         (&["revoke", "--all"], 4, "only root can do this"),
         (&["site", "claim", "shop.example"], 4, "only root can do this"),
+        (&["jobs"], 4, "only root can do this"),
+        (&["jobs", "list"], 4, "only root can do this"),
         (&["broker"], 4, "the broker must be started as root"),
     ] {
         let mut command = Command::new(&program);

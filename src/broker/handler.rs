@@ -17,7 +17,7 @@ use crate::limits;
 use crate::ops::policy::{self, Operation};
 use crate::ops::quota::Quota;
 use crate::ops::{self, Context, Principal, admin};
-use crate::store::AuditEntry;
+use crate::store::{AuditEntry, JobFacts, JobsLock, Store};
 use crate::sys::clock;
 use crate::types::{Reference, Username, quote};
 
@@ -168,6 +168,9 @@ impl Desk {
                 Ok(json!({ "site": row.domain, "key": row.key.as_str() }))
             }
             Operation::ViewStatus => Ok(self.status(load)),
+            Operation::ManageJobs => {
+                Err(Error::new(ErrorKind::BadRequest, "jobs are managed on the command line, by root"))
+            }
             Operation::OpenSite => Err(Error::new(ErrorKind::Internal, "opening is done elsewhere")),
         }
     }
@@ -212,6 +215,26 @@ impl Desk {
         Ok(Some(Share { busy: &self.busy, name: name.clone() }))
     }
 
+    /// What waits and runs in the other program. Where there is no store yet, there are no jobs.
+    fn jobs(&self) -> Value {
+        let context = self.context();
+        let dir = &context.config.state_dir;
+        let facts = if Store::exists(dir) {
+            context.store().and_then(Store::job_facts)
+        } else {
+            Ok(JobFacts::default())
+        };
+        match facts {
+            Ok(JobFacts { waiting, due, running, failed }) => json!({
+                "run": JobsLock::is_held(dir), "waiting": waiting, "due": due, "running": running, "failed": failed,
+            }),
+            Err(error) => {
+                log::warn!("the jobs cannot be counted: {error:?}");
+                Value::Null
+            }
+        }
+    }
+
     fn status(&self, (queued, running): (usize, usize)) -> Value {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         json!({
@@ -224,6 +247,7 @@ impl Desk {
             "opened": count(&self.counts.opened),
             "refused": count(&self.counts.refused),
             "dropped": count(&self.counts.dropped),
+            "jobs": self.jobs(),
         })
     }
 }

@@ -7,6 +7,7 @@ mod broker;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
+mod jobs;
 mod open;
 mod output;
 mod progress;
@@ -101,6 +102,7 @@ enum Command {
     /// systemd starts it (panelgate.service) and passes it the socket. By hand it listens on --socket. It reads the configuration once and again on
     /// SIGHUP; SIGTERM ends it when what is running is finished.
     Broker,
+    Jobs(jobs::Arguments),
     Status(status::Arguments),
     Audit(audit::Arguments),
     Revoke(revoke::Arguments),
@@ -153,6 +155,7 @@ impl Command {
             Self::Audit(command) => command.json,
             Self::Revoke(command) => command.json,
             Self::Site(command) => command.wants_json(),
+            Self::Jobs(command) => command.wants_json(),
             Self::Broker => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
@@ -167,6 +170,7 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Sites(command) => sites::run(command, reach, output),
         Command::Doctor(command) => doctor::run(command, reach, output),
         Command::Broker => broker::run(reach),
+        Command::Jobs(command) => jobs::run(command, reach, output),
         Command::Status(command) => status::run(command, reach, output),
         Command::Audit(command) => audit::run(command, reach, output),
         Command::Revoke(command) => revoke::run(command, reach, output),

@@ -12,10 +12,12 @@ use crate::gateway::{Reach, Remote};
 /// Show what the broker is doing
 ///
 /// Asks the running broker for its counters since its start: requests answered, sessions opened, requests refused, connections dropped without an
-/// answer, and what is queued and running at the moment.
+/// answer, and what is queued and running at the moment; and how many jobs wait and run, whether the program that runs them (panelgate-jobs.service) is there, and how
+/// many were given up within a week.
 #[derive(Args)]
 #[command(after_long_help = "JSON:
-  {\"version\", \"panel\", \"uptime\", \"queued\", \"running\", \"answered\", \"opened\", \"refused\", \"dropped\"}
+  {\"version\", \"panel\", \"uptime\", \"queued\", \"running\", \"answered\", \"opened\", \"refused\", \"dropped\",
+   \"jobs\": {\"run\", \"waiting\", \"due\", \"running\", \"failed\"}}
   uptime is in seconds.")]
 pub(super) struct Arguments {
     /// Print a JSON object
@@ -31,8 +33,25 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
         return Ok(0);
     }
     for (name, value) in status.as_object().into_iter().flatten() {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = match value {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Object(parts) => jobs(parts),
+            other => other.to_string(),
+        };
         output.line(&[Cell::new(format!("{name:<10}")).style(Style::Faint), Cell::new(value)]);
     }
     Ok(0)
+}
+
+fn jobs(parts: &serde_json::Map<String, serde_json::Value>) -> String {
+    let number = |name: &str| parts.get(name).and_then(serde_json::Value::as_u64).unwrap_or_default();
+    let runs = parts.get("run").is_some_and(|run| run == true);
+    format!(
+        "{}: {} waiting ({} due), {} running, {} given up within a week",
+        if runs { "they are run" } else { "NOT RUN (panelgate-jobs.service)" },
+        number("waiting"),
+        number("due"),
+        number("running"),
+        number("failed")
+    )
 }

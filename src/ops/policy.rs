@@ -95,6 +95,8 @@ pub enum Operation {
     Revoke,
     /// Give a site the plain key at the builder.
     ClaimSite,
+    /// See, try again and cancel jobs.
+    ManageJobs,
 }
 
 /// Who may do an operation at all. What it says about accounts holds for the account itself (a principal `Account`) or the one that is named
@@ -122,13 +124,14 @@ enum Standing {
 
 /// The whole table. Root may do everything in it; the web server and strangers nothing.
 #[rustfmt::skip]
-const RULES: [Rule; 6] = [
+const RULES: [Rule; 7] = [
     Rule { operation: Operation::ViewAccount, name: "overview",  account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::OpenSite,    name: "open",      account: true,  panel_user: true,  web_front: false, standing: Standing::Needed },
     Rule { operation: Operation::ViewStatus,  name: "status",    account: false, panel_user: true,  web_front: true,  standing: Standing::None },
     Rule { operation: Operation::ViewAudit,   name: "audit",     account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::Revoke,      name: "revoke",    account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::ClaimSite,   name: "claim",     account: false, panel_user: false, web_front: false, standing: Standing::None },
+    Rule { operation: Operation::ManageJobs,  name: "jobs",      account: false, panel_user: false, web_front: false, standing: Standing::None },
 ];
 
 impl Operation {

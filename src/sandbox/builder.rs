@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::checks::{self, Accepted, Access};
 use super::http::{self, Headers, Limits, Request, Response, Server};
 use super::page::{self, Editor};
+use super::projects;
 use super::tls::{Identity, TlsSocket};
 use crate::limits;
 use crate::sys::random;
@@ -145,6 +146,16 @@ impl Builder {
         self.state.data().faults.push_back(response);
     }
 
+    /// Gives a site a project, under the name that the builder knows it by.
+    pub fn set_project(&self, domain: &str, bytes: Vec<u8>) {
+        self.state.data().projects.insert(domain.to_owned(), bytes);
+    }
+
+    /// The project of a site.
+    pub fn project(&self, domain: &str) -> Option<Vec<u8>> {
+        self.state.data().projects.get(domain).cloned()
+    }
+
     /// Ends all connections and threads.
     pub fn stop(&mut self) {
         self.state.data().stopped = true;
@@ -178,6 +189,8 @@ struct Data {
     recorded: VecDeque<Recorded>,
     /// What is remembered of each site.
     sites: BTreeMap<String, Access>,
+    /// The projects of the sites that have one.
+    projects: projects::Projects,
     /// Sessions by their hash, oldest first.
     sessions: VecDeque<(String, Accepted)>,
 }
@@ -229,6 +242,9 @@ impl State {
     fn checked_call(&self, request: &Request) -> Response {
         if request.headers.get("Authorization") != Some(self.authorization.expose()) {
             return failure(401, "Wrong username or password");
+        }
+        if let Some(response) = projects::answer(request, &mut self.data().projects) {
+            return response;
         }
         if request.path() != "/api/requestLogin" {
             return failure(404, "Unknown method");

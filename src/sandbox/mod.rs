@@ -8,6 +8,7 @@ mod checks;
 pub mod demo;
 pub mod http;
 mod page;
+mod projects;
 mod tls;
 pub mod tree;
 pub mod tree_directadmin;

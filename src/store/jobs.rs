@@ -138,7 +138,7 @@ pub struct JobQuery {
     pub account: Option<String>,
     /// Of this site.
     pub site: Option<String>,
-    /// Only those that have not ended.
+    /// Only those that are neither done nor cancelled.
     pub open: bool,
     /// Only those with a greater number.
     pub after: u64,
@@ -346,7 +346,7 @@ impl Store {
     pub fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM jobs WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR site = ?3) \
-             AND (NOT ?4 OR done IS NULL) AND id > ?5 ORDER BY id DESC LIMIT ?6"
+             AND (NOT ?4 OR state NOT IN ('done', 'cancelled')) AND id > ?5 ORDER BY id DESC LIMIT ?6"
         );
         self.with("the jobs cannot be read", |connection| {
             let mut statement = connection.prepare_cached(&sql)?;

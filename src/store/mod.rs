@@ -10,10 +10,12 @@ mod audit;
 mod database;
 mod install_key;
 mod jobs;
+mod jobs_lock;
 mod sites;
 
 pub use audit::{AuditEntry, AuditQuery};
 pub use database::Store;
 pub use install_key::InstallKey;
 pub use jobs::{Job, JobFacts, JobQuery, JobState, NewJob, Queued};
+pub use jobs_lock::JobsLock;
 pub use sites::{Binding, Facts, SiteRow};

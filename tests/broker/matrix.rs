@@ -105,6 +105,7 @@ fn operations_that_are_not_about_an_account() {
         ("revoke", json!({}), "bad-request"),
         ("revoke", json!({ "all": true, "site": "a.example" }), "bad-request"),
         ("claim", json!({}), "bad-request"),
+        ("jobs", json!({}), "bad-request"),
         ("open", json!({ "site": 5 }), "bad-request"),
         ("open", json!([1, 2]), "bad-request"),
     ] {

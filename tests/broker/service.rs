@@ -87,12 +87,19 @@ fn the_units_are_right_and_leave_little_exposed() {
     let units = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/systemd");
     let dir = tempfile::tempdir().unwrap();
     // The program that the unit names is not installed here.
-    for name in ["panelgate.service", "panelgate.socket"] {
+    let names = [
+        "panelgate.service",
+        "panelgate.socket",
+        "panelgate-jobs.service",
+        "panelgate-backup.service",
+        "panelgate-backup.timer",
+    ];
+    for name in names {
         let text = std::fs::read_to_string(format!("{units}/{name}")).unwrap();
         let text = text.replace("/usr/bin/panelgate", "/bin/true");
         std::fs::write(dir.path().join(name), text).unwrap();
     }
-    let files = [dir.path().join("panelgate.service"), dir.path().join("panelgate.socket")];
+    let files = names.map(|name| dir.path().join(name));
     let verified =
         Command::new("systemd-analyze").args(["verify", "--man=no"]).args(&files).output().unwrap();
     let complaints = String::from_utf8_lossy(&verified.stderr).into_owned();

@@ -4,6 +4,7 @@
 //! could have written is not acted on. Nothing is printed here: who runs it is told of each check as it begins and ends.
 
 mod builder;
+mod jobs;
 mod server;
 
 use std::path::Path;
@@ -93,7 +94,7 @@ impl Report {
 }
 
 /// Names of the checks, in their order.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 18] = [
     "programs",
     "configuration-file",
     "configuration",
@@ -101,6 +102,7 @@ pub const NAMES: [&str; 17] = [
     "accounts",
     "state-directory",
     "store",
+    "jobs",
     "principals",
     "broker",
     "publication",
@@ -146,6 +148,7 @@ fn local(options: &Options<'_>, config: &Config, examination: &mut Examination<'
     }
     examination.check("state-directory", || (server::state_directory(&config.state_dir), ()));
     examination.check("store", || (server::store(&config.state_dir), ()));
+    examination.check("jobs", || (jobs::finding(&config.state_dir, options.broker.is_some()), ()));
     if let Some(panel) = &panel {
         examination.check("principals", || (server::principals(config, panel.as_ref()), ()));
     }

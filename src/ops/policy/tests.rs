@@ -100,7 +100,13 @@ fn which_sites_can_be_opened() {
 
 #[test]
 fn what_is_not_about_accounts_is_roots_and_status_the_panels_too() {
-    for operation in [Operation::ViewStatus, Operation::ViewAudit, Operation::Revoke, Operation::ClaimSite] {
+    for operation in [
+        Operation::ViewStatus,
+        Operation::ViewAudit,
+        Operation::Revoke,
+        Operation::ClaimSite,
+        Operation::ManageJobs,
+    ] {
         for (index, principal) in principals().iter().enumerate() {
             let status = operation == Operation::ViewStatus;
             let want = index == 0 || (status && [1, 6].contains(&index));
