@@ -49,8 +49,6 @@ pub(crate) struct Patience {
 pub(crate) struct Reply {
     /// The HTTP status.
     pub(crate) status: u16,
-    /// The media type without parameters, in lower case.
-    pub(crate) media_type: String,
     /// The whole body. It may hold passwords.
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
@@ -120,7 +118,7 @@ impl Endpoint {
             let request = request.body(()).map_err(unsendable)?;
             agent.run(self.patient(agent, request, patience))
         };
-        sent.map_err(|fault| self.fault(fault))
+        sent.map_err(|fault| self.fault(fault, false))
     }
 
     fn patient<B: ureq::AsSendBody>(
@@ -142,7 +140,7 @@ impl Endpoint {
     /// # Errors
     /// See [`Endpoint::call`].
     pub(crate) fn read(&self, response: Response<Body>, limit: u64) -> Result<Reply> {
-        let (status, media_type) = (response.status().as_u16(), media_type(&response));
+        let status = response.status().as_u16();
         // Taken once, so that no copy is left behind where it grew.
         let announced = response.body().content_length().unwrap_or(limits::COPY_BYTES as u64);
         let capacity = usize::try_from(announced.min(limit)).unwrap_or(0);
@@ -152,7 +150,7 @@ impl Endpoint {
         loop {
             let count = self.piece(&mut reader, piece.as_mut_slice())?;
             if count == 0 {
-                return Ok(Reply { status, media_type, body });
+                return Ok(Reply { status, body });
             }
             if (body.len() + count) as u64 > limit {
                 let text = format!("{} answers with more than {limit} bytes", self.place.url.origin());
@@ -198,7 +196,7 @@ impl Endpoint {
         loop {
             match reader.read(piece) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result.map_err(|error| self.fault(error.into())),
+                result => return result.map_err(|error| self.fault(error.into(), true)),
             }
         }
     }
@@ -225,8 +223,8 @@ impl Endpoint {
         Ok(self.agent.get_or_init(|| agent))
     }
 
-    /// What stopped a call. What the other side sent stays out.
-    fn fault(&self, fault: ureq::Error) -> Error {
+    /// What stopped a call, perhaps in the middle of the answer. What the other side sent stays out.
+    fn fault(&self, fault: ureq::Error, in_answer: bool) -> Error {
         let (origin, section) = (self.place.url.origin(), self.place.section);
         let unreachable = |what: &str| {
             Error::new(ErrorKind::BackupUnreachable, format!("{origin} {what} (see [{section}] url)"))
@@ -236,7 +234,7 @@ impl Endpoint {
             ureq::Error::Io(error) => {
                 match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
                     Some(tls) => self.tls_fault(tls),
-                    None if error.kind() == io::ErrorKind::UnexpectedEof => protocol("the answer breaks off"),
+                    None if error.kind() == io::ErrorKind::UnexpectedEof && in_answer => protocol("the answer breaks off"),
                     None if error.kind() == io::ErrorKind::TimedOut => unreachable("is silent for too long"),
                     None => unreachable("cannot be reached").with_source(error),
                 }
@@ -314,9 +312,4 @@ pub(crate) fn basic(section: &str, login: &str, password: &Secret) -> Result<Hea
     let pair = Zeroizing::new(format!("{login}:{}", password.expose()));
     let token = base64::engine::general_purpose::STANDARD.encode(pair.as_bytes());
     secret_header(section, "password", &Secret::new(format!("Basic {token}")))
-}
-
-fn media_type(response: &Response<Body>) -> String {
-    let value = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    value.and_then(|value| value.split(';').next()).unwrap_or_default().trim().to_ascii_lowercase()
 }

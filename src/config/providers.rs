@@ -220,8 +220,8 @@ mod tests {
             ("[backup.plesk]\nexport = ftp://u:hunter2@h/x", "without a password"),
             ("[backup.plesk]\nexports = x", "there is no such key"),
             ("[backup.installatron]\nway = server", "needs the server's address"),
-            ("[backup.installatron]\nway = plugin\nurl = https://h:2222", "needs panel"),
-            ("[backup.installatron]\nway = plugin\nurl = https://h:2222\npanel = whm", "needs login"),
+            ("[backup.installatron]\nway = plugin\nurl = https://h.example:2222", "needs panel"),
+            ("[backup.installatron]\nway = plugin\nurl = https://h.example:2222\npanel = whm", "needs login"),
             ("[backup.installatron]\nlocation = ftp://u:hunter2@h/../x", "may not be there"),
         ] {
             let error = parse(text).err().expect(text).to_string();

@@ -21,7 +21,7 @@ const AGENT: &str = "/enterprise/control/agent.php";
 
 /// What lets us in.
 #[derive(Clone)]
-pub enum Credentials {
+pub(super) enum Credentials {
     /// A secret key. It counts from the address that it was made for.
     Key(Secret),
     /// A user of the panel.
@@ -34,7 +34,7 @@ pub enum Credentials {
 }
 
 /// A client of Plesk's XML API.
-pub struct Xml {
+pub(super) struct Xml {
     endpoint: Endpoint,
     credentials: Credentials,
     patience: Patience,
@@ -42,7 +42,7 @@ pub struct Xml {
 
 impl Xml {
     /// Makes a client. `timeout` is for a whole call; transfers of files have [`limits::PROVIDER_TRANSFER_TIME`].
-    pub(crate) fn new(place: Place, credentials: Credentials, timeout: Duration) -> Self {
+    pub(super) fn new(place: Place, credentials: Credentials, timeout: Duration) -> Self {
         let patience = Patience { whole: timeout, silence: timeout.min(limits::PROVIDER_SILENCE) };
         Self { endpoint: Endpoint::new(place), credentials, patience }
     }
@@ -121,7 +121,7 @@ impl Xml {
                 count => body.extend_from_slice(&piece[..count]),
             }
         }
-        let reply = Reply { status, media_type: String::new(), body };
+        let reply = Reply { status, body };
         let refusal = replies::read_refusal(&reply.body, operation);
         Err(self.explain(refusal, &reply).without(&self.secrets(None)))
     }
@@ -207,7 +207,7 @@ fn boundary() -> String {
 }
 
 /// The operations, each as a function. They speak protocol `version`; the route knows which.
-pub struct Session<'a> {
+pub(super) struct Session<'a> {
     xml: &'a Xml,
     version: &'a str,
 }

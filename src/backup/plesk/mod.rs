@@ -26,6 +26,8 @@ mod xml;
 mod standins;
 #[cfg(test)]
 use standins::plesk_schema as standin;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -34,12 +36,10 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::panel::Tree;
 
-pub use client::{Credentials, Session, Xml};
 pub use fault::{Fault, Level, Meaning};
 pub use provider_program::PleskProgram;
 pub use provider_xml::PleskXml;
-pub use replies::{BackupFile, BackupSet, Owner, Task, TaskState, Tasks, Upload};
-pub use route::Route;
+pub use replies::{Owner, Task, TaskState, Tasks};
 pub use values::*;
 
 /// The ways to make backups with Plesk that the configuration names: its program on this server, or both ways to another server, of which one says

@@ -15,7 +15,7 @@ use crate::panel::Account;
 use super::client::{Credentials, Session, Xml};
 use super::fault::{Failure, Meaning};
 use super::order;
-use super::replies::{BackupSet, Task, TaskState};
+use super::replies::{BackupSet, Task, TaskState, Tasks};
 use super::route::{Route, Routes};
 use super::values::*;
 use crate::backup::http::Place;
@@ -97,15 +97,52 @@ impl PleskXml {
         Self { remote }
     }
 
-    /// Calls, and makes an error of what Plesk refuses.
+    /// The tasks of the user who calls.
+    ///
+    /// # Errors
+    /// [`ErrorKind`] 7xx, as for everything here.
+    pub fn own_tasks(&self) -> Result<Tasks> {
+        self.ask(|session| session.own_tasks())
+    }
+
+    /// Which storages there are: `local`, `ftp`.
     ///
     /// # Errors
     /// [`ErrorKind`] 7xx.
-    pub fn with<T>(&self, call: impl Fn(&Session<'_>) -> Result<T>) -> Result<T> {
-        let Route::Xml(version) = self.remote.route()? else {
-            return Err(Capabilities::lacks(KIND, Action::Create));
-        };
-        call(&Session::new(&self.remote.xml, &version))
+    pub fn storages(&self) -> Result<Vec<String>> {
+        self.ask(|session| session.storages())
+    }
+
+    /// The FTP storage of an object, or of the user who calls; without its password. `None`: none is set.
+    ///
+    /// # Errors
+    /// [`ErrorKind`] 7xx.
+    pub fn ftp_storage(&self, of: Option<&Subject>) -> Result<Option<FtpStorage>> {
+        self.ask(|session| session.ftp_storage(of))
+    }
+
+    /// Sets the FTP storage of an object, or of the user who calls.
+    ///
+    /// # Errors
+    /// [`ErrorKind`] 7xx.
+    pub fn set_ftp_storage(&self, of: Option<&Subject>, storage: &FtpStorage) -> Result<()> {
+        self.ask(|session| session.set_ftp_storage(of, storage))
+    }
+
+    /// The settings of the whole server. Plesk 12.0 does not have them.
+    ///
+    /// # Errors
+    /// [`ErrorKind`] 7xx.
+    pub fn server_settings(&self) -> Result<ServerSettings> {
+        self.ask(|session| session.server_settings())
+    }
+
+    /// Changes settings of the whole server. Plesk 12.0 does not have them.
+    ///
+    /// # Errors
+    /// [`ErrorKind`] 7xx.
+    pub fn set_server_settings(&self, settings: &ServerSettings) -> Result<()> {
+        self.ask(|session| session.set_server_settings(settings))
     }
 
     fn ask<T>(&self, call: impl Fn(&Session<'_>) -> Result<T, Failure>) -> Result<T> {

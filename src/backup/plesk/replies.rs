@@ -66,31 +66,31 @@ pub struct Tasks {
 
 /// One backup in Plesk's storage: its files, of which there are several if it was cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackupSet {
+pub(super) struct BackupSet {
     /// At least one.
-    pub files: Vec<BackupFile>,
+    pub(super) files: Vec<BackupFile>,
 }
 
 /// A file of a backup.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackupFile {
+pub(super) struct BackupFile {
     /// Its name.
-    pub name: FileName,
+    pub(super) name: FileName,
     /// When it was made, in seconds since 1970.
-    pub created: Option<i64>,
+    pub(super) created: Option<i64>,
     /// What it is for.
-    pub description: String,
+    pub(super) description: String,
     /// Its size in bytes.
-    pub size: Option<u64>,
+    pub(super) size: Option<u64>,
     /// Whether Plesk takes it for something else than a backup.
-    pub stray: bool,
+    pub(super) stray: bool,
 }
 
 /// A file that was uploaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upload {
+pub(super) struct Upload {
     /// Where it lies on Plesk's server.
-    pub file: UploadedFile,
+    pub(super) file: UploadedFile,
 }
 
 /// Reads an answer to an operation.

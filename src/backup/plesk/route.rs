@@ -14,7 +14,7 @@ use super::rest;
 
 /// A way to make backups.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Route {
+pub(super) enum Route {
     /// The XML API in this version of its protocol.
     Xml(String),
     /// `pleskbackup` through the REST API.
