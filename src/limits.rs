@@ -286,3 +286,9 @@ pub const PLESK_ROUTE_MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Most files and directories of Plesk's storage of backups that one look goes through.
 pub const PLESK_DUMP_ENTRIES: usize = 2_000_000;
+
+/// Largest answer of Installatron, in bytes.
+pub const INSTALLATRON_REPLY_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Most pages of a list of Installatron's.
+pub const INSTALLATRON_PAGES: usize = 200;

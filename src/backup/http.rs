@@ -234,7 +234,9 @@ impl Endpoint {
             ureq::Error::Io(error) => {
                 match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
                     Some(tls) => self.tls_fault(tls),
-                    None if error.kind() == io::ErrorKind::UnexpectedEof && in_answer => protocol("the answer breaks off"),
+                    None if error.kind() == io::ErrorKind::UnexpectedEof && in_answer => {
+                        protocol("the answer breaks off")
+                    }
                     None if error.kind() == io::ErrorKind::TimedOut => unreachable("is silent for too long"),
                     None => unreachable("cannot be reached").with_source(error),
                 }

@@ -8,6 +8,7 @@
 mod capabilities;
 pub mod directory;
 pub(crate) mod http;
+pub mod installatron;
 pub mod plesk;
 mod request;
 

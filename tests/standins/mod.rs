@@ -3,5 +3,6 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod https;
+pub mod installatron;
 pub mod plesk;
 pub mod plesk_schema;

@@ -23,7 +23,7 @@ mod xml;
 
 #[cfg(test)]
 #[path = "../../../tests/standins/mod.rs"]
-mod standins;
+pub(super) mod standins;
 #[cfg(test)]
 use standins::plesk_schema as standin;
 #[cfg(test)]
