@@ -31,17 +31,24 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
 SOVERSION := 1
 LIBRARY := libpanelgate.so.$(SOVERSION).0.0
 
-.PHONY: all demo test bench install
+.PHONY: all page demo test bench install
 
-all:
-	$(CARGO) build --release --locked --no-default-features --features cgi --bin panelgate-cgi
-	mkdir -p $(BUILT)
-	cp $(CARGO_TARGET_DIR)/release/panelgate-cgi $(BUILT)/
+all: page
 	$(CARGO) build --release --locked --no-default-features --features cli,sandbox --lib --bin panelgate
 	cp $(addprefix $(CARGO_TARGET_DIR)/release/,panelgate libpanelgate.so libpanelgate.a) $(BUILT)/
 
+# A page starts once for every click: linked statically, without the loader's work, it does so in half the time. It asks neither the user database nor
+# name servers, which is what a static program could not do well. PROFILE is Cargo's.
+page: PROFILE ?= release
+page: HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+page:
+	RUSTFLAGS="$(RUSTFLAGS) -C target-feature=+crt-static" $(CARGO) build --profile $(PROFILE) --locked --target $(HOST) \
+		--no-default-features --features cgi --bin panelgate-cgi
+	mkdir -p $(BUILT)
+	cp $(CARGO_TARGET_DIR)/$(HOST)/$(PROFILE:dev=debug)/panelgate-cgi $(BUILT)/
+
 demo:
-	$(CARGO) build --locked --bins
+	$(CARGO) build --locked --bin panelgate
 	$(CARGO) run --locked --quiet --bin panelgate -- demo
 
 test:

@@ -322,6 +322,26 @@ typedef int32_t pgate_dialect;
 #define PGATE_ERR_PUBLICATION 401
 
 /**
+ * The archive with the website is damaged, or holds what may not be published.
+ */
+#define PGATE_ERR_ARCHIVE 411
+
+/**
+ * The archive with the website cannot be downloaded.
+ */
+#define PGATE_ERR_DOWNLOAD 412
+
+/**
+ * The website is being published already.
+ */
+#define PGATE_ERR_PUBLICATION_BUSY 413
+
+/**
+ * The publication was broken off before its end.
+ */
+#define PGATE_ERR_PUBLICATION_INTERRUPTED 414
+
+/**
  * The form has expired or was not made for this visitor.
  */
 #define PGATE_ERR_TOKEN_REJECTED 501

@@ -101,6 +101,27 @@ kinds! {
 
     /// The publication of this site is not set up.
     Publication = 401, exit 40, http 500, retry false, "publication";
+    /// The archive with the website is damaged, or holds what may not be published.
+    Archive = 411, exit 41, http 403, retry false, "archive";
+    /// The archive with the website cannot be downloaded.
+    Download = 412, exit 42, http 502, retry true, "download";
+    /// The website is being published already.
+    PublicationBusy = 413, exit 43, http 409, retry true, "publication-busy";
+    /// The publication was broken off before its end.
+    PublicationInterrupted = 414, exit 44, http 503, retry true, "publication-interrupted";
+
+    /// The builder shows no valid credentials for the site.
+    CredentialsRejected = 431, exit 65, http 401, retry false, "credentials-rejected";
+    /// The builder sends a file without saying how long it is.
+    LengthRequired = 432, exit 66, http 411, retry false, "length-required";
+    /// What the builder asks for cannot be done with a file or directory of that name.
+    PathRefused = 433, exit 67, http 403, retry false, "path-refused";
+    /// The disk or the account's quota is full.
+    NoSpace = 434, exit 68, http 507, retry true, "no-space";
+    /// The site's document root cannot be published to.
+    DocumentRoot = 435, exit 69, http 403, retry false, "document-root";
+    /// Nothing of the site is published that could be taken back.
+    NothingPublished = 436, exit 61, http 409, retry false, "nothing-published";
 
     /// The form has expired or was not made for this visitor.
     TokenRejected = 501, exit 50, http 403, retry false, "token-rejected";

@@ -4,12 +4,18 @@
 //! private trial. Everybody else has [`Remote`]: the broker, which keeps the builder's credentials away from them. Both give the same results and
 //! the same errors.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::broker;
 use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::{self, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
+use crate::limits;
+use crate::ops::endpoint::ManageRequest;
+use crate::ops::{self, CallRequest, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
+use crate::publish::workers::Workers;
 use crate::sys::{environment, identity};
 
 pub use crate::broker::client::Remote;
@@ -27,6 +33,18 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// See [`ErrorKind`].
     fn open(&self, request: &OpenRequest) -> Result<Session>;
+
+    /// Makes a call of the builder's; gives its answer without anything secret. It is made once, and logged with the request's reference number.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn invoke(&self, request: &CallRequest) -> Result<Value>;
+
+    /// Looks at a site's publications, or takes them back; the result is JSON.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn manage(&self, request: &ManageRequest) -> Result<Value>;
 }
 
 /// The use cases in this process, for the user that the kernel says it runs as.
@@ -73,6 +91,18 @@ impl Gateway for Direct {
     fn open(&self, request: &OpenRequest) -> Result<Session> {
         ops::open(&self.context, &self.principal, request)
     }
+
+    fn invoke(&self, request: &CallRequest) -> Result<Value> {
+        ops::call(&self.context, &self.principal, request)
+    }
+
+    /// The worker is this process's own, and gone afterwards. While the broker's works for the site, the broker is the one to ask.
+    fn manage(&self, request: &ManageRequest) -> Result<Value> {
+        let workers = Workers::new(&self.context.config.publish.worker_program);
+        let result = ops::endpoint::manage(&self.context, &self.principal, &workers, request, MANAGE_TIME);
+        workers.finish(limits::WORKER_CLOSE_TIME);
+        result
+    }
 }
 
 impl Gateway for Remote {
@@ -83,12 +113,51 @@ impl Gateway for Remote {
     fn open(&self, request: &OpenRequest) -> Result<Session> {
         self.open(request)
     }
+
+    fn invoke(&self, request: &CallRequest) -> Result<Value> {
+        self.invoke(request)
+    }
+
+    fn manage(&self, request: &ManageRequest) -> Result<Value> {
+        self.manage(request)
+    }
+}
+
+/// Longest time for what is done with a site's publications as a whole.
+const MANAGE_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// The broker, for the publication endpoint: which it is asked from decides, as for a page ([`for_page`]).
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`] as root; [`ErrorKind::Config`] for a private trial without a broker.
+pub fn for_endpoint() -> Result<Remote> {
+    let uids = identity::uids();
+    if uids.effective == 0 || uids.real == 0 {
+        let text = "the publication endpoint was started as root: a web server must start it as its own user";
+        return Err(Error::new(ErrorKind::Forbidden, text));
+    }
+    if uids.effective != uids.real {
+        return Err(set_uid());
+    }
+    #[cfg(feature = "trial")]
+    if let Some(path) = trial_config()? {
+        let config = Config::load(&path)?;
+        return config.broker.socket.as_deref().map(Remote::new).ok_or_else(|| {
+            let text = format!(
+                "{}: the publication endpoint of a private trial needs [broker] socket",
+                path.display()
+            );
+            Error::new(ErrorKind::Config, text)
+        });
+    }
+    Ok(Remote::new(Path::new(broker::SOCKET)))
 }
 
 /// The gateway for a page behind a panel's icon.
 ///
 /// A page never runs as root. The installed program belongs to root, finds no configuration beside itself and asks the broker. A copy that belongs to
-/// the user who runs it, with that user's `panelgate.ini` beside it, is a private trial: it can do no more than that user could anyway.
+/// the user who runs it, with that user's `panelgate.ini` beside it, is a private trial: it can do no more than that user could anyway. Programs that are
+/// built without the feature `trial`, as the packaged page is, have the broker and nothing else.
 ///
 /// # Errors
 /// [`ErrorKind::Forbidden`] as root, otherwise as [`Direct::open`].
@@ -102,12 +171,15 @@ pub fn for_page() -> Result<Box<dyn Gateway>> {
     if identity::uids().effective != identity::uids().real {
         return Err(set_uid());
     }
-    let Some(path) = trial_config()? else { return Ok(Box::new(Remote::new(Path::new(broker::SOCKET)))) };
-    let config = Config::load(&path)?;
-    match &config.broker.socket {
-        Some(socket) => Ok(Box::new(Remote::new(socket))),
-        None => Ok(Box::new(Direct::with(config)?)),
+    #[cfg(feature = "trial")]
+    if let Some(path) = trial_config()? {
+        let config = Config::load(&path)?;
+        return match &config.broker.socket {
+            Some(socket) => Ok(Box::new(Remote::new(socket))),
+            None => Ok(Box::new(Direct::with(config)?)),
+        };
     }
+    Ok(Box::new(Remote::new(Path::new(broker::SOCKET))))
 }
 
 /// How the command line and the C library reach the use cases.
@@ -168,11 +240,15 @@ fn set_uid() -> Error {
 
 /// Whether this page is a private trial: its log then goes to standard error.
 pub(crate) fn is_private_trial() -> bool {
-    matches!(trial_config(), Ok(Some(_)))
+    #[cfg(feature = "trial")]
+    return matches!(trial_config(), Ok(Some(_)));
+    #[cfg(not(feature = "trial"))]
+    false
 }
 
 /// `panelgate.ini` beside this program, if program and file both belong to the user who runs it.
-fn trial_config() -> Result<Option<PathBuf>> {
+#[cfg(feature = "trial")]
+fn trial_config() -> Result<Option<std::path::PathBuf>> {
     use std::os::unix::fs::MetadataExt;
     let fail = |error: std::io::Error| {
         Error::new(ErrorKind::Internal, "the page cannot find its own program file").with_source(error)

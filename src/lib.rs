@@ -7,7 +7,7 @@
 //! - [`broker`]: the privileged side and the way to it; [`jobs`]: the program that does what takes long
 //! - [`ops`]: the use cases and the policy
 //! - [`backup`], [`publish`], [`builder`], [`panel`], [`store`]: what they work with. A panel never calls the builder; the builder never knows a panel
-//! - [`config`], [`types`], [`limits`], [`sys`], [`error`], and `agent`, the one place that makes an HTTP client: what everything stands on
+//! - [`config`], [`calls`] (the table of the builder's calls), [`types`], [`limits`], [`sys`], [`error`], and `agent`, the one place that makes an HTTP client: what everything stands on
 //!
 //! [`sandbox`] is an embedded builder for the demo and the tests.
 
@@ -15,6 +15,7 @@ mod agent;
 pub mod backup;
 pub mod broker;
 pub mod builder;
+pub mod calls;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;

@@ -212,6 +212,63 @@ pub const SANDBOX_SITES: usize = 1000;
 /// Most sessions that the embedded builder remembers.
 pub const SANDBOX_SESSIONS: usize = 1000;
 
+/// Most entries of a published archive.
+pub const ARCHIVE_ENTRIES: usize = 50_000;
+
+/// Largest directory of a published archive, in bytes.
+pub const ARCHIVE_DIRECTORY_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Most bytes of all names in a published archive together.
+pub const ARCHIVE_NAME_BYTES: usize = 6 * 1024 * 1024;
+
+/// Most bytes of all contents of a published archive together.
+pub const ARCHIVE_CONTENT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Bytes of contents up to which a published archive may be compressed as well as can be.
+pub const ARCHIVE_UNSUSPICIOUS_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Most times that the contents of a larger one may be its compressed size.
+pub const ARCHIVE_RATIO: u64 = 100;
+
+/// Time within which the same archive's address again is the same publication.
+pub const PUBLICATION_REPEAT: Duration = Duration::from_secs(10 * 60);
+
+/// Most publications of one site that have not ended: one that runs and one that waits.
+pub const PUBLICATIONS_PER_SITE: u64 = 2;
+
+/// How often a publication is begun, if the broker ends in the middle of it.
+pub const PUBLICATION_ATTEMPTS: u64 = 2;
+
+/// How long the end of a publication can be asked for.
+pub const PUBLICATION_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Largest archive of a publication, in bytes.
+pub const DOWNLOAD_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Longest download of an archive, with its redirects.
+pub const DOWNLOAD_TIME: Duration = Duration::from_secs(20 * 60);
+
+/// Time over which the speed of a download is measured, and longest silence within it.
+pub const DOWNLOAD_PACE: Duration = Duration::from_secs(30);
+
+/// Fewest bytes of an archive in that time.
+pub const DOWNLOAD_PACE_BYTES: u64 = 256 * 1024;
+
+/// Most redirects of the download of an archive.
+pub const DOWNLOAD_REDIRECTS: u32 = 3;
+
+/// How often a download is tried that is broken off or that the builder cannot answer.
+pub const DOWNLOAD_ATTEMPTS: u32 = 3;
+
+/// Bytes that a download leaves free where the state is kept.
+pub const SPOOL_RESERVE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Publications by archive that the broker works on at a time.
+pub const PUBLICATION_THREADS: usize = 4;
+
+/// Longest work on one publication by archive.
+pub const PUBLICATION_TIME: Duration = Duration::from_secs(30 * 60);
+
 /// Time for which DirectAdmin's word about a session is taken again.
 pub const PANEL_SESSION_TIME: Duration = Duration::from_secs(30);
 
@@ -221,6 +278,53 @@ pub const PANEL_SESSIONS: usize = 10_000;
 /// Longest call of the panel's own port.
 pub const PANEL_CALL_TIME: Duration = Duration::from_secs(5);
 
+/// Largest input of one call to the builder, in bytes of JSON. Through the broker it must fit into a frame.
+pub const CALL_INPUT_BYTES: usize = 1024 * 1024;
+
+/// Longest text in such an input, in bytes: an image as a data URL.
+pub const CALL_TEXT_BYTES: usize = 512 * 1024;
+
+/// Most items of a list or an object in such an input.
+pub const CALL_ITEMS: usize = 1000;
+
+/// Largest answer of the builder that holds a list, in bytes.
+pub const BUILDER_LIST_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Times that a call is made again after a failure that may pass, if making it twice is the same as making it once.
+pub const BUILDER_RETRIES: u32 = 2;
+
+/// Wait before it is made again the first time; each further wait is twice as long.
+pub const BUILDER_RETRY_WAIT: Duration = Duration::from_millis(300);
+
+/// Time for which a site's `loginHash` is used again.
+pub const LOGIN_HASH_TIME: Duration = Duration::from_secs(15 * 60);
+
+/// Most sites whose `loginHash` is remembered.
+pub const LOGIN_HASHES: usize = 1000;
+
+/// Wait between two looks at how far a publication is.
+pub const PUBLISH_POLL: Duration = Duration::from_secs(3);
+
+/// Longest wait for a publication: the builder's own limit.
+pub const PUBLISH_TIME: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// Published websites that one page of the list holds.
+pub const DOMAINS_PAGE: u64 = 500;
+
+/// Most published websites of a brand.
+pub const DOMAINS: u64 = 5_000_000;
+
+/// Time between two readings of the list of published websites, as the builder's documentation demands.
+pub const STATISTICS_TIME: Duration = Duration::from_secs(3 * 60 * 60);
+
+/// Time after which a reading that failed may be tried again.
+pub const STATISTICS_RETRY: Duration = Duration::from_secs(10 * 60);
+
+/// Time for which it is remembered which calls a builder has.
+pub const PROBE_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Largest recorded request or answer, in bytes.
+pub const RECORD_BYTES: usize = 64 * 1024;
 /// Longest description of a backup, in bytes.
 pub const BACKUP_DESCRIPTION_BYTES: usize = 500;
 
@@ -253,6 +357,104 @@ pub const JOB_STACK_BYTES: usize = 1024 * 1024;
 
 /// Days for which jobs that have ended are remembered.
 pub const JOB_DAYS: u64 = 90;
+/// Generations of publication credentials that are taken: the current one and those before it.
+pub const CREDENTIAL_GENERATIONS: u64 = 3;
+
+/// Most connections of one web server's user to the broker at a time.
+pub const CONNECTIONS_PER_WEB_USER: usize = 256;
+
+/// Most requests of one web server's user that the broker works on at a time; the others of its threads are for clicks.
+pub const RUNNING_PER_WEB_USER: usize = 12;
+
+/// Most requests from one client address that the broker decides about at a time.
+pub const RUNNING_PER_ADDRESS: usize = 8;
+
+/// Longest time for which the publication endpoint asks again when the broker has too much to do.
+pub const ENDPOINT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Most of the body of a refused publication request that is still read, so that the refusal arrives, in bytes.
+pub const ENDPOINT_DRAIN_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Longest time for which the body of a refused publication request is read.
+pub const ENDPOINT_DRAIN_TIME: Duration = Duration::from_secs(30);
+
+/// Largest body of a publication request that the endpoint reads itself (the start of an internal publication), in bytes.
+pub const ENDPOINT_FORM_BYTES: u64 = 32 * 1024;
+
+/// Largest file that the builder may put, in bytes.
+pub const PUT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
+/// Longest silence in the middle of a file that the builder puts, and longest wait for it to take an answer.
+pub const PUT_SILENCE: Duration = Duration::from_secs(30);
+
+/// Longest time for one file that the builder puts.
+pub const PUT_TIME: Duration = Duration::from_secs(60 * 60);
+
+/// Most workers, the processes that write below document roots, at a time.
+pub const WORKER_PROCESSES: usize = 32;
+
+/// Most workers of one account at a time.
+pub const WORKER_PROCESSES_PER_ACCOUNT: usize = 4;
+
+/// Most publication requests of one site at a time.
+pub const REQUESTS_PER_WORKER: usize = 16;
+
+/// Longest wait for a worker to start, or for the one before it to end.
+pub const WORKER_START_TIME: Duration = Duration::from_secs(10);
+
+/// Time without a request after which a site's worker closes the publication and ends.
+pub const WORKER_QUIET: Duration = Duration::from_secs(2 * 60);
+
+/// Longest time for which a worker that was told to end may still write to the disk.
+pub const WORKER_CLOSE_TIME: Duration = Duration::from_secs(60);
+
+/// Time after which the broker looks again whether the sites of its workers may still be published to.
+pub const WORKER_PATROL: Duration = Duration::from_secs(5);
+
+/// Largest message between broker and worker, in bytes.
+pub const WORKER_MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Most memory that a worker can have for data, in bytes.
+pub const WORKER_MEMORY: u64 = 256 * 1024 * 1024;
+
+/// Most files that a worker can have open.
+pub const WORKER_FILES: u64 = 512;
+
+/// Longest path of a published file below its document root, in bytes.
+pub const PATH_BYTES: usize = 4096;
+
+/// Longest segment of such a path, in bytes.
+pub const PATH_SEGMENT_BYTES: usize = 255;
+
+/// Most segments of such a path.
+pub const PATH_DEPTH: usize = 64;
+
+/// Most entries of one directory that are listed.
+pub const LIST_ENTRIES: usize = 50_000;
+
+/// Largest journal of one publication, in bytes.
+pub const JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Longest line of a journal or manifest, in bytes.
+pub const JOURNAL_LINE_BYTES: usize = 32 * 1024;
+
+/// Largest manifest of a site, in bytes.
+pub const MANIFEST_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Most files and directories that one publication touches.
+pub const PUBLISHED_FILES: usize = 100_000;
+
+/// Most publications of a site that are remembered by name.
+pub const PUBLICATIONS_KEPT: usize = 50;
+
+/// Largest `.htaccess` whose persistent block is kept, in bytes.
+pub const HTACCESS_BYTES: u64 = 1024 * 1024;
+
+/// Longest time for which lines of a journal may wait for the disk while a window is open.
+pub const JOURNAL_SYNC: Duration = Duration::from_secs(1);
+
+/// Longest wait for another worker of a site to end.
+pub const SITE_LOCK_TIME: Duration = Duration::from_secs(2);
 
 /// Largest packet to Plesk's XML API, in bytes.
 pub const PLESK_PACKET_BYTES: usize = 64 * 1024;

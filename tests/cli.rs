@@ -537,15 +537,6 @@ fn the_demo_ends_on_a_signal_and_leaves_nothing_behind() {
     assert!(left.is_empty(), "{left:?}");
 }
 
-#[test]
-fn the_demo_says_what_is_missing() {
-    let dir = tempfile::tempdir().unwrap();
-    let program = dir.path().join("panelgate");
-    std::fs::copy(PROGRAM, &program).unwrap();
-    let output = Command::new(&program).env_clear().args(["demo", "--check"]).output().unwrap();
-    ends(&output, 5, "the demo needs the program panelgate-cgi");
-}
-
 fn walk(path: std::path::PathBuf) -> Vec<std::path::PathBuf> {
     let mut found = vec![path.clone()];
     if path.is_dir() {

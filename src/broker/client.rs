@@ -1,6 +1,7 @@
 //! The other end of the socket.
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,11 +12,16 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::{OpenRequest, Overview, OverviewRequest, Session};
+use crate::ops::endpoint::{Head, ManageRequest, Reply};
+use crate::ops::internal::Word;
+use crate::ops::{CallRequest, OpenRequest, Overview, OverviewRequest, Session};
+use crate::sys::descriptors;
 use crate::types::Reference;
 
 use super::protocol::{self, Answer, Request, VERSION};
-use super::wire::{OpenArgs, Opened, OverviewArgs, WireOverview};
+use super::wire::{
+    Admitted, CallArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, WireOverview,
+};
 
 /// The use cases, done by the broker. Each call is one connection, so a value may be used from many threads and outlives restarts of the broker.
 pub struct Remote {
@@ -34,6 +40,44 @@ impl Remote {
     /// What the broker answers; [`ErrorKind::Unavailable`] if it cannot be reached, is not root's, or does not answer.
     pub fn call(&self, op: &str, reference: Option<Reference>, args: &impl Serialize) -> Result<Value> {
         let end = Instant::now() + limits::BROKER_CALL_TIME;
+        self.exchange(op, reference, args, end).map(|(value, _)| value)
+    }
+
+    /// Asks whether a request of the builder's may be carried out.
+    ///
+    /// # Errors
+    /// As [`Remote::call`].
+    pub fn publish(&self, head: &Head) -> Result<Admission<'_>> {
+        let end = Instant::now() + limits::BROKER_CALL_TIME;
+        let (value, stream) = self.exchange("publish", Some(head.reference), &PublishArgs::of(head), end)?;
+        let malformed =
+            |error: serde_json::Error| self.unavailable("its answer is malformed").with_source(error);
+        match serde_json::from_value(value).map_err(malformed)? {
+            Admitted { go: true, answer: None, action: None } => {
+                Ok(Admission::Go(HandOver { remote: self, stream, end }))
+            }
+            Admitted { go: false, answer: Some(reply), action: None } => Ok(Admission::Answer(reply)),
+            Admitted { go: false, answer: None, action: Some(word) } => Ok(Admission::Action(word)),
+            Admitted { .. } => Err(self.unavailable("its answer is neither yes nor the answer itself")),
+        }
+    }
+
+    /// Does something with a site's publications; see [`crate::gateway::Gateway::manage`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn manage(&self, request: &ManageRequest) -> Result<Value> {
+        self.call(request.operation().name(), Some(request.reference), &ManageArgs::of(request))
+    }
+
+    /// One request and its answer; the connection is still open at this end.
+    fn exchange(
+        &self,
+        op: &str,
+        reference: Option<Reference>,
+        args: &impl Serialize,
+        end: Instant,
+    ) -> Result<(Value, UnixStream)> {
         let stream = self.connect(end)?;
         let reference = reference.map(|reference| reference.to_string());
         let args = serde_json::value::to_raw_value(args).map_err(|error| {
@@ -46,7 +90,7 @@ impl Remote {
             protocol::read(Deadline { stream: &stream, end })
         };
         let answer = exchange().map_err(|error| self.unavailable("it gave no answer").with_source(error))?;
-        answer.into_result()
+        Ok((answer.into_result()?, stream))
     }
 
     /// Reads an account with its sites; see [`crate::gateway::Gateway::overview`].
@@ -87,6 +131,14 @@ impl Remote {
     pub fn open(&self, request: &OpenRequest) -> Result<Session> {
         let opened: Opened = self.call_typed("open", Some(request.reference), &OpenArgs::of(request))?;
         Ok(opened.into_session(request.reference))
+    }
+
+    /// Makes a call of the builder's; see [`crate::gateway::Gateway::invoke`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn invoke(&self, request: &CallRequest) -> Result<Value> {
+        self.call("call", Some(request.reference), &CallArgs::of(request))
     }
 
     /// As [`Remote::call`], with the result as a type.
@@ -135,6 +187,38 @@ impl Remote {
             self.socket.display()
         );
         Error::new(ErrorKind::Unavailable, text)
+    }
+}
+
+/// What the broker says to a request of the builder's that it allows.
+pub enum Admission<'a> {
+    /// The web server's descriptors may be handed over.
+    Go(HandOver<'a>),
+    /// They are not needed: this is the answer.
+    Answer(Reply),
+    /// They are not needed: this became of a publication by archive.
+    Action(Word),
+}
+
+/// The right to hand over the web server's descriptors.
+pub struct HandOver<'a> {
+    remote: &'a Remote,
+    stream: UnixStream,
+    end: Instant,
+}
+
+impl HandOver<'_> {
+    /// Hands over the web server's two descriptors: from now on the worker reads the body and writes the answer, if this does not fail.
+    ///
+    /// # Errors
+    /// What the broker says; then nobody else has them, and nothing was written.
+    pub fn hand_over(self, input: BorrowedFd<'_>, output: BorrowedFd<'_>) -> Result<()> {
+        let exchange = || -> io::Result<Answer> {
+            descriptors::send(&self.stream, b"d", &[input, output], true)?;
+            protocol::read(Deadline { stream: &self.stream, end: self.end })
+        };
+        let failed = |error| self.remote.unavailable("it did not take the request").with_source(error);
+        exchange().map_err(failed)?.into_result().map(|_| ())
     }
 }
 

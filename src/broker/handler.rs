@@ -16,13 +16,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::policy::{self, Operation};
 use crate::ops::quota::Quota;
-use crate::ops::{self, Context, Principal, admin};
+use crate::ops::{self, Context, Principal, admin, published};
 use crate::store::{AuditEntry, JobFacts, JobsLock, Store};
 use crate::sys::clock;
 use crate::types::{Reference, Username, quote};
 
 use super::protocol::{self, Answer, Request};
-use super::wire::{AuditArgs, ClaimArgs, OpenArgs, Opened, OverviewArgs, RevokeArgs, WireOverview};
+use super::publication::{Admission, Endpoint, Promise};
+use super::wire::{
+    Admitted, AuditArgs, CallArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs,
+    RevokeArgs, WireOverview,
+};
 
 /// What all requests share.
 pub(super) struct Desk {
@@ -32,6 +36,8 @@ pub(super) struct Desk {
     named: Mutex<Quota<Username>>,
     busy: Mutex<HashMap<Username, usize>>,
     counts: Counts,
+    /// The publication endpoint's side of the broker.
+    pub(super) endpoint: Endpoint,
     started: u64,
     /// Unix seconds of the last time that old lines of the audit were removed.
     swept: AtomicU64,
@@ -49,7 +55,9 @@ struct Counts {
 impl Desk {
     /// Reads the configuration and opens the panel.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let context = RwLock::new(Arc::new(Context::new(Config::load(path)?)?));
+        let context = Arc::new(Context::new(Config::load(path)?)?);
+        let endpoint = Endpoint::new(&context.config.publish.worker_program);
+        let context = RwLock::new(context);
         let named = Mutex::new(Quota::new(limits::BUCKET_SIZE, limits::BUCKET_REFILL));
         Ok(Self {
             path: path.to_owned(),
@@ -57,6 +65,7 @@ impl Desk {
             named,
             busy: Mutex::default(),
             counts: Counts::default(),
+            endpoint,
             started: clock::unix_seconds(),
             swept: AtomicU64::new(0),
         })
@@ -78,12 +87,13 @@ impl Desk {
         self.counts.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Answers a frame of the uid that the kernel named. `load`: requests queued and running.
-    pub(super) fn answer(&self, uid: u32, frame: &[u8], load: (usize, usize)) -> Answer {
+    /// Answers a frame of the uid that the kernel named; `load`: requests queued and running. With a promise the answer is not the last word.
+    pub(super) fn answer(&self, uid: u32, frame: &[u8], load: (usize, usize)) -> (Answer, Option<Promise>) {
         self.counts.answered.fetch_add(1, Ordering::Relaxed);
         let Ok(request) = serde_json::from_slice::<Request>(frame) else {
             self.counts.refused.fetch_add(1, Ordering::Relaxed);
-            return Answer::error(ErrorKind::BadRequest, "the request is not what the protocol says");
+            let text = "the request is not what the protocol says";
+            return (Answer::error(ErrorKind::BadRequest, text), None);
         };
         let reference =
             request.reference.as_deref().and_then(|text| text.parse().ok()).unwrap_or_else(Reference::random);
@@ -98,11 +108,13 @@ impl Desk {
             }
         };
         self.sweep_audit(&context);
+        published::tend(&context);
         match result {
-            Ok(value) => Answer::ok(value),
+            Ok(Done::Value(value)) => (Answer::ok(value), None),
+            Ok(Done::Promise(promise)) => (Answer::ok(json!({ "go": true })), Some(*promise)),
             Err(refusal) => {
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);
-                refusal
+                (refusal, None)
             }
         }
     }
@@ -114,7 +126,7 @@ impl Desk {
         reference: Reference,
         request: Request,
         load: (usize, usize),
-    ) -> Result<Value> {
+    ) -> Result<Done> {
         let logged = Logged { principal, reference, op: &request.op };
         if request.v != protocol::VERSION {
             return logged.end(Err(protocol::upgrade(request.v)));
@@ -125,8 +137,22 @@ impl Desk {
         // Who may not do it at all learns nothing from its arguments.
         logged.end(policy::allow(principal, operation, context.panel.kind()))?;
         let args = request.args.as_deref();
+        if operation == Operation::Publish {
+            let head = logged.end(read::<PublishArgs>(args).and_then(|args| args.into_head(reference)))?;
+            // This one logs itself: anybody on the net can make it fail.
+            return match self.endpoint.admit(context, principal, &head)? {
+                Admission::Promise(promise) => Ok(Done::Promise(Box::new(promise))),
+                Admission::Answer(reply) => {
+                    value(&Admitted { answer: Some(reply), ..Admitted::default() }).map(Done::Value)
+                }
+                Admission::Action(word) => {
+                    value(&Admitted { action: Some(word), ..Admitted::default() }).map(Done::Value)
+                }
+            };
+        }
         if operation != Operation::OpenSite {
-            return logged.end(self.look_or_manage(context, principal, operation, args, load));
+            let asked = Asked { operation, args, reference, load };
+            return logged.end(self.look_or_manage(context, principal, &asked)).map(Done::Value);
         }
         let args: OpenArgs = logged.end(read(args))?;
         let _share = logged.end(self.share(principal, args.account()))?;
@@ -134,18 +160,12 @@ impl Desk {
         // This one logs itself, for callers in this process too.
         let session = ops::open(context, principal, &request)?;
         self.counts.opened.fetch_add(1, Ordering::Relaxed);
-        value(&Opened::of(&session))
+        value(&Opened::of(&session)).map(Done::Value)
     }
 
-    /// All operations but opening, which logs itself.
-    fn look_or_manage(
-        &self,
-        context: &Context,
-        principal: &Principal,
-        operation: Operation,
-        args: Option<&RawValue>,
-        load: (usize, usize),
-    ) -> Result<Value> {
+    /// All operations but those that log themselves.
+    fn look_or_manage(&self, context: &Context, principal: &Principal, asked: &Asked<'_>) -> Result<Value> {
+        let Asked { operation, args, reference, load } = *asked;
         match operation {
             Operation::ViewAccount => {
                 let args: OverviewArgs = read(args)?;
@@ -160,18 +180,33 @@ impl Desk {
             }
             Operation::Revoke => {
                 let target = read::<RevokeArgs>(args)?.into_target()?;
-                value(&admin::revoke(context, principal, &target)?)
+                let sites = admin::revoke(context, principal, &target)?;
+                self.endpoint.patrol(context);
+                value(&sites)
             }
             Operation::ClaimSite => {
                 let site = read::<ClaimArgs>(args)?.into_site()?;
                 let row = admin::claim(context, principal, &site)?;
                 Ok(json!({ "site": row.domain, "key": row.key.as_str() }))
             }
+            Operation::CallBuilder => {
+                let args: CallArgs = read(args)?;
+                let _share = self.share(principal, args.account().as_ref())?;
+                bounded(ops::call(context, principal, &args.into_request(reference)?)?)
+            }
             Operation::ViewStatus => Ok(self.status(load)),
             Operation::ManageJobs => {
                 Err(Error::new(ErrorKind::BadRequest, "jobs are managed on the command line, by root"))
             }
-            Operation::OpenSite => Err(Error::new(ErrorKind::Internal, "opening is done elsewhere")),
+            Operation::ViewPublication | Operation::ChangePublication => {
+                let args: ManageArgs = read(args)?;
+                let _share = self.share(principal, args.account())?;
+                let request = args.into_request(operation, reference)?;
+                self.endpoint.manage(context, principal, &request)
+            }
+            Operation::OpenSite | Operation::Publish => {
+                Err(Error::new(ErrorKind::Internal, "this operation is done elsewhere"))
+            }
         }
     }
 
@@ -241,6 +276,7 @@ impl Desk {
             "version": crate::VERSION,
             "panel": self.context().panel.kind().name(),
             "uptime": clock::unix_seconds().saturating_sub(self.started),
+            "workers": self.endpoint.workers().count(),
             "queued": queued,
             "running": running,
             "answered": count(&self.counts.answered),
@@ -250,6 +286,23 @@ impl Desk {
             "jobs": self.jobs(),
         })
     }
+}
+
+/// What an operation gave.
+enum Done {
+    /// Its result.
+    Value(Value),
+    /// It may be done once the descriptors have come.
+    Promise(Box<Promise>),
+}
+
+/// An operation with what belongs to it.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    operation: Operation,
+    args: Option<&'a RawValue>,
+    reference: Reference,
+    load: (usize, usize),
 }
 
 /// A request that runs for an account that a panel user named.
@@ -306,6 +359,18 @@ impl Logged<'_> {
         }
         result
     }
+}
+
+/// An answer that fits into a frame, or an error that says that the call was made all the same.
+fn bounded(answer: Value) -> Result<Value> {
+    if answer.to_string().len() > limits::FRAME_BYTES - 1024 {
+        let text = format!(
+            "the call was made, but its answer is larger than the {} bytes that fit through the broker: root can make it without the broker",
+            limits::FRAME_BYTES
+        );
+        return Err(Error::new(ErrorKind::TooLarge, text));
+    }
+    Ok(answer)
 }
 
 /// The newest lines that fit into a frame.

@@ -10,7 +10,10 @@ mod handler;
 mod inbox;
 mod pool;
 pub mod protocol;
+mod publication;
+mod publisher;
 pub mod server;
+mod tally;
 mod wire;
 
 /// Where the installed broker listens.

@@ -3,7 +3,6 @@
 //! The loop never blocks: it reads what has arrived, drops who is slow or over its cap, and hands complete requests to the pool. A thread of the pool
 //! works on one request, writes the answer and closes the connection.
 
-use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -25,6 +24,9 @@ use super::handler::Desk;
 use super::inbox::{Inbox, Progress};
 use super::pool::Pool;
 use super::protocol::{self, Answer};
+use super::publication::Promise;
+use super::publisher::Publisher;
+use super::tally::{Place, Tally};
 
 /// How the broker is started.
 pub struct Options {
@@ -57,7 +59,9 @@ pub fn run(options: &Options) -> Result<()> {
     let pool =
         Pool::start(limits::WORKERS, limits::QUEUED_REQUESTS).map_err(fail("threads cannot be started"))?;
     let notifier = Notifier::from_environment();
-    let server = Server::new(listener, signals, desk, pool).map_err(fail("the loop cannot be set up"))?;
+    let publisher = Publisher::start(&desk).map_err(fail("threads cannot be started"))?;
+    let server =
+        Server::new(listener, signals, desk, pool, publisher).map_err(fail("the loop cannot be set up"))?;
     log::info!("the broker is ready");
     notifier.send("READY=1");
     server.run(&notifier)
@@ -92,11 +96,12 @@ fn listen(path: &Path) -> Result<UnixListener> {
     Ok(listener)
 }
 
-/// How many connections each uid has, in the loop and in the pool together.
-#[derive(Default)]
-struct Tally {
-    open: HashMap<u32, usize>,
-    running: HashMap<u32, usize>,
+/// A connection whose descriptors have not come yet.
+struct Waiting {
+    stream: Arc<UnixStream>,
+    promise: Promise,
+    deadline: Instant,
+    place: Place,
 }
 
 struct Server {
@@ -104,19 +109,44 @@ struct Server {
     signals: Signals,
     desk: Arc<Desk>,
     pool: Pool,
+    publisher: Publisher,
     inboxes: Vec<Inbox>,
-    tally: Arc<Mutex<Tally>>,
+    /// Connections that were told to send their descriptors.
+    waiting: Vec<Waiting>,
+    /// The same, before the loop has seen them.
+    promised: Arc<Mutex<Vec<Waiting>>>,
+    tally: Arc<Tally>,
     quota: Quota<u32>,
+    /// When the workers are looked after next.
+    patrol: Instant,
     /// Written to by the pool when a connection is done.
     wake: Arc<OwnedFd>,
 }
 
 impl Server {
-    fn new(listener: UnixListener, signals: Signals, desk: Arc<Desk>, pool: Pool) -> io::Result<Self> {
+    fn new(
+        listener: UnixListener,
+        signals: Signals,
+        desk: Arc<Desk>,
+        pool: Pool,
+        publisher: Publisher,
+    ) -> io::Result<Self> {
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let (inboxes, tally, quota) =
-            (Vec::new(), Arc::default(), Quota::new(limits::BUCKET_SIZE, limits::BUCKET_REFILL));
-        Ok(Self { listener, signals, desk, pool, inboxes, tally, quota, wake })
+        let quota = Quota::new(limits::BUCKET_SIZE, limits::BUCKET_REFILL);
+        Ok(Self {
+            listener,
+            signals,
+            desk,
+            pool,
+            publisher,
+            inboxes: Vec::new(),
+            waiting: Vec::new(),
+            promised: Arc::default(),
+            tally: Arc::default(),
+            quota,
+            patrol: Instant::now(),
+            wake,
+        })
     }
 
     fn run(mut self, notifier: &Notifier) -> Result<()> {
@@ -134,9 +164,11 @@ impl Server {
                 }
             }
             self.read(&ready.inboxes);
+            self.hand_over(&ready.waiting);
             if ready.listener {
                 self.accept();
             }
+            self.look_after_workers();
             notifier.send("WATCHDOG=1");
         }
     }
@@ -145,8 +177,11 @@ impl Server {
     fn wait(&self, notifier: &Notifier) -> Result<Ready> {
         let mut timeout = notifier.watchdog().map_or(Duration::from_secs(30), |interval| interval / 2);
         let now = Instant::now();
-        for inbox in &self.inboxes {
-            timeout = timeout.min(inbox.deadline().saturating_duration_since(now));
+        let inboxes = self.inboxes.iter().map(Inbox::deadline);
+        let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
+        let patrol = (self.desk.endpoint.workers().count() > 0).then_some(self.patrol);
+        for deadline in inboxes.chain(waiting).chain(patrol) {
+            timeout = timeout.min(deadline.saturating_duration_since(now));
         }
         let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
         let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(self.inboxes.len() + 3);
@@ -156,6 +191,16 @@ impl Server {
             readable(self.wake.as_fd()),
         ]);
         fds.extend(self.inboxes.iter().map(|inbox| readable(inbox.as_fd())));
+        // Whoever has no thread free is not listened to: when one is, the loop is woken.
+        let listened: Vec<bool> = self
+            .waiting
+            .iter()
+            .map(|waiting| {
+                self.tally.running(waiting.place.uid()) < running_of(&self.desk, waiting.place.uid())
+            })
+            .collect();
+        let heard = self.waiting.iter().zip(&listened).filter(|(_, listened)| **listened);
+        fds.extend(heard.map(|(waiting, _)| readable(waiting.stream.as_fd())));
         let timeout = Timespec::try_from(timeout).ok();
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -167,7 +212,10 @@ impl Server {
         let is_ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
         let mut counter = [0_u8; 8];
         let _ = rustix::io::read(&*self.wake, &mut counter);
-        Ok(Ready { listener: is_ready[0], inboxes: is_ready[3..].to_vec() })
+        let (inboxes, heard) = is_ready[3..].split_at(self.inboxes.len());
+        let mut heard = heard.iter().copied();
+        let waiting = listened.iter().map(|listened| *listened && heard.next().unwrap_or_default()).collect();
+        Ok(Ready { listener: is_ready[0], inboxes: inboxes.to_vec(), waiting })
     }
 
     /// Accepts what waits, a bounded number at a time so that reading gets its turn.
@@ -187,7 +235,8 @@ impl Server {
             };
             let Ok(peer) = rustix::net::sockopt::socket_peercred(&stream) else { continue };
             let uid = peer.uid.as_raw();
-            if stream.set_nonblocking(true).is_err() || !self.take_place(uid) {
+            if stream.set_nonblocking(true).is_err() || !self.tally.open(uid, connections_of(&self.desk, uid))
+            {
                 self.desk.count_dropped();
                 log::debug!("a connection of uid {uid} was closed: too many");
                 continue;
@@ -208,17 +257,6 @@ impl Server {
         let oldest = self.inboxes.remove(0);
         self.drop_inbox(&oldest, "too many connections");
         true
-    }
-
-    /// Counts a connection of a uid, unless it has as many as it may have.
-    fn take_place(&self, uid: u32) -> bool {
-        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = tally.open.entry(uid).or_default();
-        let room = *open < connections_of(&self.desk, uid);
-        if room {
-            *open += 1;
-        }
-        room
     }
 
     /// Reads from everybody who has sent something, and drops who is overdue.
@@ -244,53 +282,88 @@ impl Server {
     fn drop_inbox(&self, inbox: &Inbox, why: &str) {
         self.desk.count_dropped();
         log::debug!("a connection of uid {} was closed: {why}", inbox.uid());
-        leave(&self.tally, inbox.uid(), false);
+        self.tally.close(inbox.uid());
     }
 
     /// Hands a complete frame to the pool, which reads it: here it would be read at the cost of all. A uid that is over its share is told so here.
     fn dispatch(&mut self, inbox: Inbox, body: Vec<u8>) {
         let uid = inbox.uid();
-        if !is_trusted(&self.desk, uid) && !self.quota.take(&uid, Instant::now()) {
+        if !is_many(&self.desk, uid) && !self.quota.take(&uid, Instant::now()) {
             return self.turn_away(inbox, ErrorKind::TooMany, "too many requests at once");
         }
-        if !self.take_thread(uid) {
+        if !self.tally.start(uid, running_of(&self.desk, uid)) {
             return self.turn_away(inbox, ErrorKind::TooMany, "too many requests are running");
         }
         let stream = Arc::new(inbox.into_stream());
-        let (desk, tally, wake, load) =
-            (Arc::clone(&self.desk), Arc::clone(&self.tally), Arc::clone(&self.wake), self.pool.load());
-        let place = Place { tally, wake, uid };
-        let (theirs, came) = (Arc::clone(&stream), Instant::now());
+        let (desk, load, promised) = (Arc::clone(&self.desk), self.pool.load(), Arc::clone(&self.promised));
+        let mut place = Place::new(Arc::clone(&self.tally), Arc::clone(&self.wake), uid, true);
+        let (theirs, came, wake) = (Arc::clone(&stream), Instant::now(), Arc::clone(&self.wake));
         let work = Box::new(move || {
             if has_left(&theirs) || came.elapsed() > limits::BROKER_CALL_TIME {
-                desk.count_dropped();
-            } else {
-                send(&theirs, &desk.answer(uid, &body, load));
+                return desk.count_dropped();
             }
-            drop(place);
+            let (answer, promise) = desk.answer(uid, &body, load);
+            send(&theirs, &answer);
+            if let Some(promise) = promise {
+                place.rest();
+                let deadline = Instant::now() + limits::FRAME_TIME;
+                let waiting = Waiting { stream: theirs, promise, deadline, place };
+                promised.lock().unwrap_or_else(PoisonError::into_inner).push(waiting);
+                let _ = rustix::io::write(&*wake, &1_u64.to_ne_bytes());
+            }
         });
         if self.pool.submit(work).is_err() {
             tell(&stream, ErrorKind::TooMany, "the broker has too much to do at the moment");
         }
     }
 
-    /// Counts a running request of a uid, unless it has as many as it may have.
-    fn take_thread(&self, uid: u32) -> bool {
-        let most = if is_trusted(&self.desk, uid) { usize::MAX } else { limits::RUNNING_PER_ACCOUNT };
-        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = tally.running.entry(uid).or_default();
-        let room = *running < most;
-        if room {
-            *running += 1;
+    /// Lets the pool take the descriptors that have come, and drops who has not sent any in time. Not here: closing what a stranger opened may take as
+    /// long as the stranger likes.
+    fn hand_over(&mut self, ready: &[bool]) {
+        let now = Instant::now();
+        let before = std::mem::take(&mut self.waiting);
+        for (number, mut waiting) in before.into_iter().enumerate() {
+            let uid = waiting.place.uid();
+            if ready.get(number).copied().unwrap_or_default()
+                && self.tally.start(uid, running_of(&self.desk, uid))
+            {
+                waiting.place.go_on();
+                let (desk, stream) = (Arc::clone(&self.desk), Arc::clone(&waiting.stream));
+                let work = Box::new(move || {
+                    let Waiting { stream, promise, place, .. } = waiting;
+                    send(&stream, &desk.endpoint.hand_over(&stream, promise));
+                    drop(place);
+                });
+                if self.pool.submit(work).is_err() {
+                    tell(&stream, ErrorKind::TooMany, "the broker has too much to do at the moment");
+                }
+            } else if now < waiting.deadline {
+                self.waiting.push(waiting);
+            } else {
+                self.desk.count_dropped();
+                log::debug!("a connection of uid {uid} was closed: no descriptors in time");
+            }
         }
-        room
+        self.waiting.append(&mut self.promised.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// From time to time the sites of the workers are looked at again.
+    fn look_after_workers(&mut self) {
+        let now = Instant::now();
+        if now < self.patrol || self.desk.endpoint.workers().count() == 0 {
+            return;
+        }
+        self.patrol = now + limits::WORKER_PATROL;
+        let desk = Arc::clone(&self.desk);
+        // If there is no room, the next time is soon.
+        let _ = self.pool.submit(Box::new(move || desk.endpoint.patrol(&desk.context())));
     }
 
     fn turn_away(&self, inbox: Inbox, kind: ErrorKind, why: &str) {
         let uid = inbox.uid();
         log::debug!("a request of uid {uid} was turned away: {why}");
         tell(&inbox.into_stream(), kind, why);
-        leave(&self.tally, uid, false);
+        self.tally.close(uid);
     }
 
     fn reload(&self, notifier: &Notifier) {
@@ -307,8 +380,13 @@ impl Server {
         notifier.send("STOPPING=1");
         let time = self.desk.context().config.builder.timeout + limits::COMMAND_TIME + limits::ANSWER_TIME;
         drop(self.listener);
-        drop(self.inboxes);
-        if self.pool.finish(time) {
+        drop((self.inboxes, self.waiting));
+        self.publisher.end();
+        let finished = self.pool.finish(time);
+        // Leases are over; what the workers do they finish, and close their publications.
+        let closed = self.desk.endpoint.workers().finish(limits::WORKER_CLOSE_TIME);
+        let published = self.publisher.finish(limits::ANSWER_TIME);
+        if finished && closed && published {
             log::info!("the broker has ended");
             Ok(())
         } else {
@@ -320,36 +398,7 @@ impl Server {
 struct Ready {
     listener: bool,
     inboxes: Vec<bool>,
-}
-
-/// Gives connection and thread of a uid back, also when the work panics.
-struct Place {
-    tally: Arc<Mutex<Tally>>,
-    wake: Arc<OwnedFd>,
-    uid: u32,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        leave(&self.tally, self.uid, true);
-        let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
-    }
-}
-
-fn leave(tally: &Mutex<Tally>, uid: u32, running: bool) {
-    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-    let less = |table: &mut HashMap<u32, usize>| {
-        if let Some(count) = table.get_mut(&uid) {
-            *count -= 1;
-            if *count == 0 {
-                table.remove(&uid);
-            }
-        }
-    };
-    less(&mut tally.open);
-    if running {
-        less(&mut tally.running);
-    }
+    waiting: Vec<bool>,
 }
 
 /// Root and the panel's own users answer for many accounts; their share is counted per account that they name.
@@ -357,8 +406,25 @@ fn is_trusted(desk: &Desk, uid: u32) -> bool {
     uid == 0 || desk.context().uids().is_panel_user(uid)
 }
 
+/// Whether many people are behind a uid: it has no bucket of its own.
+fn is_many(desk: &Desk, uid: u32) -> bool {
+    is_trusted(desk, uid) || desk.context().uids().is_web_user(uid)
+}
+
 fn connections_of(desk: &Desk, uid: u32) -> usize {
-    if is_trusted(desk, uid) { limits::CONNECTIONS_PER_PANEL_USER } else { limits::CONNECTIONS_PER_ACCOUNT }
+    match () {
+        () if is_trusted(desk, uid) => limits::CONNECTIONS_PER_PANEL_USER,
+        () if is_many(desk, uid) => limits::CONNECTIONS_PER_WEB_USER,
+        () => limits::CONNECTIONS_PER_ACCOUNT,
+    }
+}
+
+fn running_of(desk: &Desk, uid: u32) -> usize {
+    match () {
+        () if is_trusted(desk, uid) => usize::MAX,
+        () if is_many(desk, uid) => limits::RUNNING_PER_WEB_USER,
+        () => limits::RUNNING_PER_ACCOUNT,
+    }
 }
 
 /// Whether nobody is at the other end any more. Who only sends no more still waits for the answer.

@@ -1,6 +1,6 @@
-//! One call: a POST, its redirects, its deadline.
+//! One call: a request, its redirects, its deadline.
 //!
-//! A redirect is followed by posting the same body again (`reference/builder-api.md` 1). The body may hold the publication password, and every
+//! A redirect is followed by sending the same request again (`reference/builder-api.md` 1). The body may hold the publication password, and every
 //! call carries the brand's credentials, so:
 //!
 //! - never from https to http;
@@ -15,7 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::zeroize::Zeroizing;
 use ureq::http::{HeaderValue, Response, header};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, RequestBuilder};
 
 use crate::config::BuilderConfig;
 use crate::error::{Error, ErrorKind, Result};
@@ -44,14 +44,21 @@ pub(super) fn basic(username: &str, password: &Secret) -> Zeroizing<String> {
     Zeroizing::new(format!("Basic {}", *token))
 }
 
-/// Posts a JSON body to `first` and follows redirects.
-pub(super) fn post(
-    agent: &Agent,
-    config: &BuilderConfig,
-    first: WebUrl,
-    basic: &str,
-    body: &[u8],
-) -> Result<Reply> {
+/// One request.
+pub(super) struct Outgoing<'a> {
+    /// Where to.
+    pub(super) url: WebUrl,
+    /// The value of `Authorization`.
+    pub(super) basic: &'a str,
+    /// A JSON body to post; `None` is a GET.
+    pub(super) body: Option<&'a [u8]>,
+    /// The largest answer, in bytes.
+    pub(super) most: u64,
+}
+
+/// Sends a request and follows redirects.
+pub(super) fn exchange(agent: &Agent, config: &BuilderConfig, outgoing: Outgoing<'_>) -> Result<Reply> {
+    let Outgoing { url: first, basic, body, most } = outgoing;
     let begin = Instant::now();
     let called = first.host().to_owned();
     let mut credentials = HeaderValue::from_str(basic).map_err(|_| {
@@ -66,7 +73,7 @@ pub(super) fn post(
             .map_err(|fault| faults::describe(fault, &url, config))?;
         let Some(next) = redirect(&response, &url)? else {
             let (status, authorized) = (response.status().as_u16(), credentials.is_some());
-            let body = read(response, &url, config)?;
+            let body = read(response, &url, config, most)?;
             return Ok(Reply { status, body, origin: url.origin(), authorized });
         };
         address::allow_redirect(config, &first, &url, &next)?;
@@ -85,17 +92,30 @@ fn send(
     agent: &Agent,
     url: &WebUrl,
     credentials: Option<&HeaderValue>,
-    body: &[u8],
+    body: Option<&[u8]>,
     left: Option<Duration>,
 ) -> std::result::Result<Response<Body>, ureq::Error> {
-    let mut request = agent.post(url.to_string()).header(header::CONTENT_TYPE, "application/json");
+    match body {
+        Some(body) => {
+            let request = agent.post(url.to_string()).header(header::CONTENT_TYPE, "application/json");
+            prepare(request, credentials, left).send(body)
+        }
+        None => prepare(agent.get(url.to_string()), credentials, left).call(),
+    }
+}
+
+fn prepare<B>(
+    mut request: RequestBuilder<B>,
+    credentials: Option<&HeaderValue>,
+    left: Option<Duration>,
+) -> RequestBuilder<B> {
     if let Some(credentials) = credentials {
         request = request.header(header::AUTHORIZATION, credentials);
     }
     if let Some(left) = left {
         request = request.config().timeout_global(Some(left)).build();
     }
-    request.send(body)
+    request
 }
 
 /// Where the response redirects to; `None` if it is no redirect.
@@ -121,7 +141,12 @@ pub(super) fn redirect(response: &Response<Body>, url: &WebUrl) -> Result<Option
 }
 
 /// The whole body, if it is not too large.
-pub(super) fn read(response: Response<Body>, url: &WebUrl, config: &BuilderConfig) -> Result<SecretBuffer> {
+pub(super) fn read(
+    response: Response<Body>,
+    url: &WebUrl,
+    config: &BuilderConfig,
+    most: u64,
+) -> Result<SecretBuffer> {
     let mut reader = response.into_body().into_reader();
     let mut body = SecretBuffer::new();
     let mut piece = Zeroizing::new([0; 4096]);
@@ -131,12 +156,8 @@ pub(super) fn read(response: Response<Body>, url: &WebUrl, config: &BuilderConfi
             Ok(count) => count,
             Err(fault) => return Err(faults::describe_body(fault.into(), url, config)),
         };
-        if (body.len() + count) as u64 > limits::BUILDER_REPLY_BYTES {
-            let text = format!(
-                "the answer of {} is larger than {} bytes",
-                url.origin(),
-                limits::BUILDER_REPLY_BYTES
-            );
+        if (body.len() + count) as u64 > most {
+            let text = format!("the answer of {} is larger than {most} bytes", url.origin());
             return Err(Error::new(ErrorKind::BuilderProtocol, text));
         }
         // Writing to memory does not fail.

@@ -3,21 +3,32 @@
 //! - `call`: one POST with its redirects and its deadline
 //! - `faults`: what stopped a call on its way
 //! - `replies`: what the builder answered
+//! - `download`: fetching the archive of a publication
 //! - `address`: which addresses of the builder's may be used
 //! - `session`: `requestLogin`
+//! - `invoke`: any call, as the table [`crate::calls`] says it is made
+//! - `template`, `website`, `licence`: the same with types of their own; `tolerant`: how answers are read
+//! - `probe`: the doctor's two calls; `presence`: which calls this builder has
 //! - [`project`]: the editable project of a site, as a file
-//! - `probe`: the doctor's two calls
 
 mod address;
 mod buffer;
 mod call;
+mod download;
 mod faults;
+mod invoke;
+pub mod licence;
+mod presence;
 mod probe;
 pub mod project;
 mod replies;
 mod session;
+pub mod template;
+mod tolerant;
+pub mod website;
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 use secrecy::zeroize::Zeroizing;
 use serde::Serialize;
@@ -25,11 +36,20 @@ use serde::de::DeserializeOwned;
 use ureq::Agent;
 
 use crate::agent::{self, Settings};
+use crate::calls::Answer;
 use crate::config::BuilderConfig;
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
 use crate::types::WebUrl;
 
 use buffer::SecretBuffer;
+use call::Outgoing;
+pub use download::{Download, fetch, may_fetch};
+use invoke::Hashes;
+pub use invoke::Site;
+use presence::Recorder;
+pub(crate) use presence::scrub;
+pub use presence::{Presence, Recorded};
 pub use probe::{Greeting, Probe};
 use replies::Secrets;
 pub use session::{Publication, SessionReply, SessionRequest};
@@ -38,12 +58,23 @@ pub use session::{Publication, SessionReply, SessionRequest};
 pub struct Client {
     config: BuilderConfig,
     agent: OnceLock<Agent>,
+    /// The sites' `loginHash`es.
+    hashes: Hashes,
+    /// Whether this builder spells the action of the long list of addresses `full-list`.
+    full_list: AtomicBool,
+    recorder: Recorder,
 }
 
 impl Client {
     /// Makes a client.
     pub fn new(config: &BuilderConfig) -> Self {
-        Self { config: config.clone(), agent: OnceLock::new() }
+        Self {
+            config: config.clone(),
+            agent: OnceLock::new(),
+            hashes: Hashes::default(),
+            full_list: AtomicBool::new(false),
+            recorder: Recorder::default(),
+        }
     }
 
     /// Creates a session.
@@ -62,6 +93,19 @@ impl Client {
         base: &WebUrl,
         method: &str,
         body: &impl Serialize,
+        secrets: Secrets<'a>,
+    ) -> Result<T> {
+        let body = SecretBuffer::of_json(body)?;
+        self.send(base.join(method), Some(&body), Answer::Object, secrets)
+            .map_err(|error| error.context(method))
+    }
+
+    /// Sends one request with the credentials, and reads its answer.
+    fn send<'a, T: DeserializeOwned>(
+        &'a self,
+        url: WebUrl,
+        body: Option<&[u8]>,
+        answer: Answer,
         mut secrets: Secrets<'a>,
     ) -> Result<T> {
         if self.config.username.is_empty() || self.config.password.is_empty() {
@@ -71,9 +115,15 @@ impl Client {
         let basic = call::basic(&self.config.username, &self.config.password);
         secrets.add(self.config.password.expose());
         secrets.add_owned(Zeroizing::new(basic["Basic ".len()..].to_owned()));
-        let bytes = SecretBuffer::of_json(body)?;
-        let reply = call::post(self.agent()?, &self.config, base.join(method), &basic, &bytes)?;
-        replies::read(&reply, &secrets).map_err(|error| error.context(method))
+        let most = match answer {
+            Answer::OkList | Answer::List => limits::BUILDER_LIST_BYTES,
+            _ => limits::BUILDER_REPLY_BYTES,
+        };
+        let outgoing = Outgoing { url: url.clone(), basic: &basic, body, most };
+        let reply = call::exchange(self.agent()?, &self.config, outgoing)?;
+        let method = if body.is_some() { "POST" } else { "GET" };
+        self.note(method, url.path_and_query(), body, &reply, &secrets);
+        replies::read(&reply, answer, &secrets)
     }
 
     fn agent(&self) -> Result<&Agent> {

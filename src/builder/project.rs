@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use ureq::Body;
 use ureq::http::{HeaderValue, Response, header};
 
+use crate::calls;
 use crate::config::BuilderConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
@@ -186,7 +187,9 @@ impl Client {
     /// Reads an answer that is no file: an error, most likely.
     fn read_refusal(&self, answer: Answer, config: &BuilderConfig) -> Result<()> {
         let reply = answer.into_reply(config)?;
-        replies::read::<Value>(&reply, &self.secrets()).map(drop).map_err(|error| error.context(CREATE))
+        replies::read::<Value>(&reply, calls::Answer::Object, &self.secrets())
+            .map(drop)
+            .map_err(|error| error.context(CREATE))
     }
 
     /// Reads an answer that says no more than whether it was done: an empty body is a yes.
@@ -195,7 +198,9 @@ impl Client {
         if (200..300).contains(&reply.status) && reply.body.trim_ascii().is_empty() {
             return Ok(());
         }
-        replies::read::<Value>(&reply, &self.secrets()).map(drop).map_err(|error| error.context(method))
+        replies::read::<Value>(&reply, calls::Answer::Object, &self.secrets())
+            .map(drop)
+            .map_err(|error| error.context(method))
     }
 
     /// What no error may repeat.
@@ -253,7 +258,7 @@ impl Answer {
 
     fn into_reply(self, config: &BuilderConfig) -> Result<Reply> {
         let (status, url, authorized) = (self.response.status().as_u16(), self.url, self.authorized);
-        let body = call::read(self.response, &url, config)?;
+        let body = call::read(self.response, &url, config, limits::BUILDER_REPLY_BYTES)?;
         Ok(Reply { status, body, origin: url.origin(), authorized })
     }
 }

@@ -10,10 +10,12 @@ use secrecy::zeroize::Zeroizing;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::calls::Answer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::quote;
 
 use super::call::Reply;
+use super::tolerant::Truth;
 
 /// Values of one call that no error may repeat.
 #[derive(Default)]
@@ -31,7 +33,8 @@ impl<'a> Secrets<'a> {
         self.owned.push(secret);
     }
 
-    fn are_in(&self, text: &str) -> bool {
+    /// Whether a text holds one of them.
+    pub(super) fn are_in(&self, text: &str) -> bool {
         let all = self.borrowed.iter().copied().chain(self.owned.iter().map(|secret| secret.as_str()));
         text.contains("login_hash=")
             || all.into_iter().any(|secret| !secret.is_empty() && text.contains(secret))
@@ -47,21 +50,29 @@ impl<'a> Secrets<'a> {
     }
 }
 
-/// Reads a reply.
-pub(super) fn read<T: DeserializeOwned>(reply: &Reply, secrets: &Secrets<'_>) -> Result<T> {
-    let shape = Shape::of(&reply.body);
+/// Reads a reply that must look as `answer` says.
+pub(super) fn read<T: DeserializeOwned>(reply: &Reply, answer: Answer, secrets: &Secrets<'_>) -> Result<T> {
+    let shape = Shape::of(&reply.body, answer == Answer::List);
     let failure = match &shape {
         Shape::Object(json) => parse::<Envelope>(json),
+        Shape::List(_) => Ok(Envelope::default()),
         Shape::Other(what) => Err(Fault((*what).to_owned())),
     };
     match failure {
-        Ok(Envelope { error: Some(failure) }) if !failure.is_empty() => {
+        Ok(Envelope { error: Some(failure), .. }) if !failure.is_empty() => {
             Err(refused(reply, &failure, secrets))
         }
-        Ok(_) if (200..300).contains(&reply.status) => match shape {
-            Shape::Object(json) => parse(json).map_err(|fault| undocumented(reply, &fault)),
-            Shape::Other(what) => Err(undocumented(reply, &Fault(what.to_owned()))),
-        },
+        Ok(envelope) if (200..300).contains(&reply.status) => {
+            if matches!(answer, Answer::Ok | Answer::OkList) {
+                envelope.ok(reply)?;
+            }
+            match shape {
+                Shape::Object(json) | Shape::List(json) => {
+                    parse(json).map_err(|fault| undocumented(reply, &fault))
+                }
+                Shape::Other(what) => Err(undocumented(reply, &Fault(what.to_owned()))),
+            }
+        }
         Ok(_) => Err(without_reason(reply, &Fault("without a reason".to_owned()))),
         Err(fault) if (200..300).contains(&reply.status) => Err(undocumented(reply, &fault)),
         Err(fault) => Err(without_reason(reply, &fault)),
@@ -71,14 +82,16 @@ pub(super) fn read<T: DeserializeOwned>(reply: &Reply, secrets: &Secrets<'_>) ->
 /// What the body is at first sight.
 enum Shape<'a> {
     Object(&'a [u8]),
+    List(&'a [u8]),
     Other(&'static str),
 }
 
 impl<'a> Shape<'a> {
-    fn of(body: &'a [u8]) -> Self {
+    fn of(body: &'a [u8], may_be_list: bool) -> Self {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         match body.trim_ascii_start().first() {
             Some(b'{') => Self::Object(body),
+            Some(b'[') if may_be_list => Self::List(body),
             Some(b'<') => Self::Other("a web page instead of JSON"),
             Some(_) => Self::Other("something else than a JSON object"),
             None => Self::Other("an empty body"),
@@ -111,10 +124,26 @@ fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Fault> {
     })
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Envelope {
     #[serde(default)]
     error: Option<Failure>,
+    #[serde(default)]
+    ok: Option<Truth>,
+}
+
+impl Envelope {
+    /// Calls that document `ok` say it when they succeed.
+    fn ok(&self, reply: &Reply) -> Result<()> {
+        match self.ok {
+            Some(Truth(true)) => Ok(()),
+            Some(Truth(false)) => Err(Error::new(
+                ErrorKind::BuilderRefused,
+                format!("{} refused the request without a reason (\"ok\" is not true)", reply.origin),
+            )),
+            None => Err(undocumented(reply, &Fault("neither \"ok\" nor \"error\"".to_owned()))),
+        }
+    }
 }
 
 /// The member `error`: a string, or an object with `code` and `message`; anything else that is not empty is an unknown error.

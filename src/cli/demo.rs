@@ -8,14 +8,14 @@ use crate::limits;
 use crate::sandbox::demo::{Demo, Options, Step};
 use crate::sys::signals::Signals;
 
-/// See it work: a small panel on this machine, with the real program behind its icon
+/// See it work: a small panel on this machine, with the real page behind its icon
 ///
-/// Starts a panel page, the real panelgate.cgi behind its icon, and an embedded builder, all on 127.0.0.1 and with files of their own in one
+/// Starts a panel page, the real page behind its icon (a copy of this program), and an embedded builder, all on 127.0.0.1 and with files of their own in one
 /// temporary directory. Open the printed address, press "Website Builder", choose a site, and arrive in the builder, signed on. The panel page
 /// also sets the account's language.
 ///
-/// It needs no root, no installation and no network; started by root, it becomes the user nobody first. The program panelgate-cgi must have been
-/// built beside this one. Ctrl-C ends it and removes its files; by itself it ends after twelve hours.
+/// It needs no root, no installation and no network; started by root, it becomes the user nobody first. Ctrl-C ends it and removes its files; by
+/// itself it ends after twelve hours.
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   panelgate demo

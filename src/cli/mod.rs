@@ -2,12 +2,16 @@
 //!
 //! The help texts here are its manual. The commands call the use cases through [`crate::gateway::for_program`]; only `output` prints.
 
+mod asking;
 mod audit;
 mod broker;
+mod builder;
+mod call;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
 mod jobs;
+mod licence;
 mod open;
 mod output;
 mod progress;
@@ -15,6 +19,8 @@ mod revoke;
 mod site;
 mod sites;
 mod status;
+mod template;
+mod website;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,8 +32,11 @@ use serde_json::json;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Reach;
+use crate::publish::worker;
 use crate::sys::{environment, logging};
 use crate::types::is_unprintable;
+#[cfg(feature = "trial")]
+use crate::{gateway, web};
 use output::Output;
 
 const ABOUT: &str = "The back end of the \"Website Builder\" button in hosting panels.
@@ -50,8 +59,8 @@ Exit codes:
          fit, too many requests
   10-19  the panel's data: no such account, no such site, suspended, ...
   30-36  the builder: unreachable, certificate, credentials, licence, ...
-  40     publication of the site is not set up
-  60     the store cannot be read or written
+  40-69  publication: not set up, refused, no space, ...; 60: the store cannot be
+         read or written
   80-83  backups: not offered, failed, not at the moment, no such backup
   70     a fault of Panelgate or of the system below it
   The line on standard error ends with the name of the error: [site-not-found].
@@ -103,16 +112,36 @@ enum Command {
     /// SIGHUP; SIGTERM ends it when what is running is finished.
     Broker,
     Jobs(jobs::Arguments),
+    /// Work below one document root, for the process that started this one
+    ///
+    /// The broker and root's command line start it; by hand it does nothing.
+    #[command(hide = true)]
+    Worker,
     Status(status::Arguments),
     Audit(audit::Arguments),
     Revoke(revoke::Arguments),
     Site(site::Arguments),
+    Template(template::Arguments),
+    Licence(licence::Arguments),
+    Builder(builder::Arguments),
+    Call(call::Arguments),
     #[cfg(feature = "sandbox")]
     Demo(demo::Arguments),
 }
 
 /// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
+    // The demo's page is a copy of this program, since the packaged page can do nothing without a broker.
+    #[cfg(feature = "trial")]
+    if environment::is_cgi() && gateway::is_private_trial() {
+        web::run(None);
+        return ExitCode::SUCCESS;
+    }
+    // Before anything is opened, and without a log: what it says goes through its socket.
+    if std::env::args_os().skip(1).eq(["worker"]) {
+        return worker::main();
+    }
+    worker::this_program_is_one();
     let mut output = Output::new();
     let code = run(std::env::args_os(), &mut output);
     ExitCode::from(output.finish(code))
@@ -155,8 +184,12 @@ impl Command {
             Self::Audit(command) => command.json,
             Self::Revoke(command) => command.json,
             Self::Site(command) => command.wants_json(),
+            Self::Template(command) => command.wants_json(),
+            Self::Licence(command) => command.wants_json(),
+            Self::Builder(command) => command.wants_json(),
+            Self::Call(_) => true,
             Self::Jobs(command) => command.wants_json(),
-            Self::Broker => false,
+            Self::Broker | Self::Worker => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
         }
@@ -171,10 +204,15 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Doctor(command) => doctor::run(command, reach, output),
         Command::Broker => broker::run(reach),
         Command::Jobs(command) => jobs::run(command, reach, output),
+        Command::Worker => Err(Error::new(ErrorKind::InvalidArgument, "a worker takes no further arguments")),
         Command::Status(command) => status::run(command, reach, output),
         Command::Audit(command) => audit::run(command, reach, output),
         Command::Revoke(command) => revoke::run(command, reach, output),
         Command::Site(command) => site::run(command, reach, output),
+        Command::Template(command) => template::run(command, reach, output),
+        Command::Licence(command) => licence::run(command, reach, output),
+        Command::Builder(command) => builder::run(command, reach, output),
+        Command::Call(command) => call::run(command, reach, output),
         #[cfg(feature = "sandbox")]
         Command::Demo(command) => demo::run(command, output),
     }
@@ -202,7 +240,7 @@ mod tests {
     fn the_exit_codes_in_the_help_are_those_of_the_errors() {
         for kind in ErrorKind::ALL {
             let page_only = kind.code() / 100 == 5;
-            let listed = matches!(kind.exit_code(), 2..=7 | 10..=19 | 30..=36 | 40 | 60 | 70);
+            let listed = matches!(kind.exit_code(), 2..=7 | 10..=19 | 30..=36 | 40..=69 | 70);
             assert!(
                 listed || page_only || *kind == ErrorKind::Panic,
                 "{kind} exits with {}",

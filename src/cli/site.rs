@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::output::{Cell, Output};
+use super::website;
 use crate::error::Result;
 use crate::gateway::{self, Reach, Remote};
 use crate::ops::admin;
@@ -19,14 +20,27 @@ pub(super) struct Arguments {
 
 impl Arguments {
     pub(super) fn wants_json(&self) -> bool {
-        let Command::Claim(claim) = &self.command;
-        claim.json
+        match &self.command {
+            Command::Claim(command) => command.json,
+            Command::Create(command) => command.json,
+            Command::Rename(command) => command.json,
+            Command::Publish(command) => command.json,
+            Command::Delete(command) => command.json,
+            Command::Pages(command) => command.wants_json(),
+            Command::Settings(command) => command.json,
+        }
     }
 }
 
 #[derive(Subcommand)]
 enum Command {
     Claim(Claim),
+    Create(website::Create),
+    Rename(website::Rename),
+    Publish(website::Publish),
+    Delete(website::Delete),
+    Pages(website::Pages),
+    Settings(website::Settings),
 }
 
 /// Give a site its own name at the builder
@@ -52,7 +66,24 @@ struct Claimed {
 }
 
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
-    let Command::Claim(claim) = &arguments.command;
+    if let Command::Claim(command) = &arguments.command {
+        return claim(command, reach, output);
+    }
+    let gateway = gateway::for_program(reach)?;
+    let gateway = gateway.as_ref();
+    match &arguments.command {
+        Command::Claim(_) => {}
+        Command::Create(command) => website::create(command, gateway, output)?,
+        Command::Rename(command) => website::rename(command, gateway, output)?,
+        Command::Publish(command) => website::publish(command, gateway, output)?,
+        Command::Delete(command) => website::delete(command, gateway, output)?,
+        Command::Pages(command) => website::pages(command, gateway, output)?,
+        Command::Settings(command) => website::settings(command, gateway, output)?,
+    }
+    Ok(0)
+}
+
+fn claim(claim: &Claim, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
     let claimed: Claimed = match reach.socket {
         Some(socket) => Remote::new(socket).call_as("claim", json!({ "site": claim.site }))?,
         None => {

@@ -4,6 +4,7 @@
 //! else, in a directory where nobody else can replace it. Unknown sections and keys are errors.
 
 mod backup;
+mod calls;
 pub mod ini;
 mod providers;
 mod session;
@@ -13,10 +14,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::calls::{Call, Overrides};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::sys::{file, identity};
-use crate::types::{Domain, HostPattern, Secret, Username, WebUrl, quote};
+use crate::types::{Domain, HostPattern, Network, Secret, Username, WebUrl, quote};
 
 pub use backup::{BackupConfig, RestoreWay};
 use ini::{IniFile, Section};
@@ -160,6 +162,10 @@ pub struct BuilderConfig {
     pub connect_timeout: Duration,
     /// `timeout`: for a whole interactive call, 30 seconds unless set.
     pub timeout: Duration,
+    /// `statistics`: whether the broker reads the list of published websites every 3 hours; no unless set.
+    pub statistics: bool,
+    /// `[call NAME]`: what differs for one call of the builder's.
+    pub calls: BTreeMap<Call, Overrides>,
 }
 
 impl BuilderConfig {
@@ -230,6 +236,14 @@ pub struct PublishConfig {
     pub endpoint: Option<WebUrl>,
     /// `ssh_host`: host or address that the builder logs in to by SSH; the account's public address unless set.
     pub ssh_host: Option<String>,
+    /// `download_hosts`: further hosts that archives may be fetched from, also at private addresses; none unless set.
+    pub download_hosts: Vec<HostPattern>,
+    /// `zip_field`: the field of the builder's form that holds the archive's address; looked for unless set.
+    pub zip_field: Option<String>,
+    /// `sources`: the addresses that may publish by `http` and `internal`; empty: all.
+    pub sources: Vec<Network>,
+    /// `worker_program`: what works below document roots, where the program that asks for it is not `panelgate` itself.
+    pub worker_program: PathBuf,
 }
 
 /// `[site DOMAIN]`: what differs for one site.
@@ -328,9 +342,9 @@ const SECTIONS: [&str; 16] = [
 
 fn known_sections(file: &IniFile) -> Result<()> {
     for (name, line) in file.sections() {
-        if !SECTIONS.contains(&name) && !name.starts_with("site ") {
+        if !SECTIONS.contains(&name) && !name.starts_with("site ") && !name.starts_with(calls::PREFIX) {
             let text = format!(
-                "there is no section {} (there are: {}, site DOMAIN)",
+                "there is no section {} (there are: {}, site DOMAIN, call NAME)",
                 quote(name),
                 SECTIONS.join(", ")
             );
@@ -414,9 +428,7 @@ fn builder(file: &IniFile) -> Result<BuilderConfig> {
         .parse("url", |text| base_url(text, allow_http))?
         .map_or_else(|| base_url("https://site.pro/api/", false), Ok)
         .map_err(|fault| section.error("url", fault))?;
-    let mut hosts = section.list("hosts", |text| {
-        HostPattern::parse(text).ok_or_else(|| format!("{} is not a host, *.host or host:port", quote(text)))
-    })?;
+    let mut hosts = section.list("hosts", host_pattern)?;
     if hosts.is_empty() {
         hosts.push(HostPattern::exact(url.host()));
         hosts.extend(HostPattern::below(url.host()));
@@ -431,6 +443,8 @@ fn builder(file: &IniFile) -> Result<BuilderConfig> {
         proxy: section.parse("proxy", |text| WebUrl::parse(text).map_err(|fault| fault.to_string()))?,
         connect_timeout: section.seconds("connect_timeout", 5, 1..=60)?,
         timeout: section.seconds("timeout", 30, 1..=300)?,
+        statistics: section.flag("statistics", false)?,
+        calls: calls::read(file)?,
         url,
     };
     if config.username.contains(':') {
@@ -462,6 +476,10 @@ fn publish(file: &IniFile) -> Result<PublishConfig> {
             Err(fault) => Err(fault.to_string()),
         })?,
         ssh_host: section.parse("ssh_host", host)?,
+        download_hosts: section.list("download_hosts", host_pattern)?,
+        zip_field: section.text("zip_field").map(str::to_owned),
+        sources: section.list("sources", str::parse::<Network>)?,
+        worker_program: absolute(&section, "worker_program", "/usr/bin/panelgate")?,
     };
     section.finish()?;
     Ok(config)
@@ -548,6 +566,10 @@ fn absolute_path(text: &str) -> std::result::Result<PathBuf, &'static str> {
     let path = PathBuf::from(text);
     let climbs = path.components().any(|part| part == std::path::Component::ParentDir);
     if path.is_absolute() && !climbs { Ok(path) } else { Err("it must be an absolute path without \"..\"") }
+}
+
+fn host_pattern(text: &str) -> std::result::Result<HostPattern, String> {
+    HostPattern::parse(text).ok_or_else(|| format!("{} is not a host, *.host or host:port", quote(text)))
 }
 
 fn host(text: &str) -> std::result::Result<String, &'static str> {

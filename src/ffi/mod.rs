@@ -19,6 +19,7 @@
 )]
 
 mod account;
+mod call;
 mod error;
 mod guard;
 mod handle;
@@ -31,6 +32,7 @@ mod tests;
 mod text;
 
 pub use account::*;
+pub use call::*;
 pub use error::*;
 pub use handle::*;
 pub use session::*;

@@ -83,6 +83,36 @@ pub const PGATE_ERR_BUILDER_URL: pgate_status = 307;
 /// The publication of this site is not set up.
 pub const PGATE_ERR_PUBLICATION: pgate_status = 401;
 
+/// The archive with the website is damaged, or holds what may not be published.
+pub const PGATE_ERR_ARCHIVE: pgate_status = 411;
+
+/// The archive with the website cannot be downloaded.
+pub const PGATE_ERR_DOWNLOAD: pgate_status = 412;
+
+/// The website is being published already.
+pub const PGATE_ERR_PUBLICATION_BUSY: pgate_status = 413;
+
+/// The publication was broken off before its end.
+pub const PGATE_ERR_PUBLICATION_INTERRUPTED: pgate_status = 414;
+
+/// The builder shows no valid credentials for the site.
+pub const PGATE_ERR_CREDENTIALS_REJECTED: pgate_status = 431;
+
+/// The builder sends a file without saying how long it is.
+pub const PGATE_ERR_LENGTH_REQUIRED: pgate_status = 432;
+
+/// What the builder asks for cannot be done with a file or directory of that name.
+pub const PGATE_ERR_PATH_REFUSED: pgate_status = 433;
+
+/// The disk or the account's quota is full.
+pub const PGATE_ERR_NO_SPACE: pgate_status = 434;
+
+/// The site's document root cannot be published to.
+pub const PGATE_ERR_DOCUMENT_ROOT: pgate_status = 435;
+
+/// Nothing of the site is published that could be taken back.
+pub const PGATE_ERR_NOTHING_PUBLISHED: pgate_status = 436;
+
 /// The form has expired or was not made for this visitor.
 pub const PGATE_ERR_TOKEN_REJECTED: pgate_status = 501;
 

@@ -9,6 +9,7 @@ use std::ptr;
 use super::*;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Gateway;
+use crate::ops::endpoint::ManageRequest;
 use crate::ops::{OpenRequest, Overview, OverviewRequest, Session, SiteEntry};
 use crate::panel::{Account, Site, SiteKind};
 use crate::types::{AccountId, Domain, Secret, Username};
@@ -25,6 +26,18 @@ fn site(name: &str, kind: SiteKind, alias_of: Option<&str>) -> Site {
 }
 
 impl Gateway for Answers {
+    fn invoke(&self, request: &crate::ops::CallRequest) -> Result<serde_json::Value> {
+        Ok(serde_json::json!({ "call": request.call, "input": request.input }))
+    }
+
+    fn manage(&self, request: &ManageRequest) -> Result<serde_json::Value> {
+        assert_ne!(request.site.as_str(), "panic.example", "the gateway panics");
+        match request.site.as_str() {
+            "shop.example" => Ok(serde_json::json!({ "site": "shop.example", "what": request.what.name() })),
+            other => Err(Error::new(ErrorKind::SiteNotFound, format!("no site {other}"))),
+        }
+    }
+
     fn overview(&self, request: &OverviewRequest) -> Result<Overview> {
         let name = request.account.clone().unwrap_or(Username::new("alice").unwrap());
         assert_ne!(name.as_str(), "panic", "the gateway panics");

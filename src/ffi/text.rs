@@ -32,7 +32,7 @@ pub unsafe extern "C" fn pgate_string_free(string: *mut c_char) {
 // SAFETY (contract): `argument` is NULL or points to a NUL-terminated string.
 pub(super) unsafe fn optional(argument: *const c_char, name: &str) -> Result<Option<String>> {
     // SAFETY: by this function's contract.
-    let Some(bytes) = (unsafe { bytes(argument, name) })? else { return Ok(None) };
+    let Some(bytes) = (unsafe { bytes(argument, name, limits::FFI_STRING_BYTES) })? else { return Ok(None) };
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
         Err(_) => Err(fault(name, "is not UTF-8")),
@@ -46,26 +46,37 @@ pub(super) unsafe fn required(argument: *const c_char, name: &str) -> Result<Str
     unsafe { optional(argument, name) }?.ok_or_else(|| fault(name, "is NULL"))
 }
 
+/// As [`required`], for a JSON text, which may be longer.
+// SAFETY (contract): as for `optional`.
+pub(super) unsafe fn json(argument: *const c_char, name: &str) -> Result<serde_json::Value> {
+    // SAFETY: by this function's contract.
+    let bytes = unsafe { bytes(argument, name, limits::CALL_INPUT_BYTES) }?;
+    let bytes = bytes.ok_or_else(|| fault(name, "is NULL"))?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        fault(name, &format!("is not JSON (line {}, column {})", error.line(), error.column()))
+    })
+}
+
 /// Copies a path, which may hold any byte but NUL; NULL is `None`.
 // SAFETY (contract): as for `optional`.
 pub(super) unsafe fn path(argument: *const c_char, name: &str) -> Result<Option<PathBuf>> {
     // SAFETY: by this function's contract.
-    let path = unsafe { bytes(argument, name) }?.map(|bytes| PathBuf::from(OsStr::from_bytes(&bytes)));
+    let path = unsafe { bytes(argument, name, limits::FFI_STRING_BYTES) }?
+        .map(|bytes| PathBuf::from(OsStr::from_bytes(&bytes)));
     if path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
         return Err(fault(name, "is empty"));
     }
     Ok(path)
 }
 
-unsafe fn bytes(argument: *const c_char, name: &str) -> Result<Option<Vec<u8>>> {
+unsafe fn bytes(argument: *const c_char, name: &str, most: usize) -> Result<Option<Vec<u8>>> {
     if argument.is_null() {
         return Ok(None);
     }
     // SAFETY: the string ends with NUL, and strnlen reads at most up to the limit.
-    let length = unsafe { libc::strnlen(argument, limits::FFI_STRING_BYTES + 1) };
-    if length > limits::FFI_STRING_BYTES {
-        let text = format!("is longer than {} bytes", limits::FFI_STRING_BYTES);
-        return Err(fault(name, &text));
+    let length = unsafe { libc::strnlen(argument, most + 1) };
+    if length > most {
+        return Err(fault(name, &format!("is longer than {most} bytes")));
     }
     // SAFETY: `length` bytes before the NUL were just counted.
     let bytes = unsafe { std::slice::from_raw_parts(argument.cast::<u8>(), length) };

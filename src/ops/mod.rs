@@ -2,16 +2,22 @@
 
 pub mod admin;
 mod binding;
+mod call;
 pub mod doctor;
+pub mod endpoint;
+pub mod internal;
 mod language;
 mod open;
 mod overview;
 pub mod policy;
+pub mod presence;
 mod principal;
 mod publication;
+pub mod published;
 pub(crate) mod quota;
 pub mod token;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -23,6 +29,8 @@ use crate::panel::{self, Account, Panel, PanelSession};
 use crate::store::{InstallKey, Store};
 use crate::types::{Domain, Username};
 
+pub use call::CallRequest;
+pub(crate) use call::call;
 pub(crate) use open::open;
 pub use open::{OpenRequest, Session};
 pub(crate) use overview::overview;
@@ -40,6 +48,8 @@ pub struct Context {
     /// The builder.
     pub builder: Client,
     uids: SystemUids,
+    /// Whether the log has the names of the fields of the builder's forms.
+    fields_named: AtomicBool,
     key: OnceLock<InstallKey>,
     store: OnceLock<Store>,
     /// Refusals of each account that the audit still takes.
@@ -56,7 +66,16 @@ impl Context {
         let builder = Client::new(&config.builder);
         let uids = SystemUids::resolve(&config, panel.as_ref())?;
         let refusals = Mutex::new(Quota::new(limits::AUDIT_REFUSALS, limits::AUDIT_REFUSAL_REFILL));
-        Ok(Self { config, panel, builder, uids, key: OnceLock::new(), store: OnceLock::new(), refusals })
+        Ok(Self {
+            config,
+            panel,
+            builder,
+            uids,
+            fields_named: AtomicBool::new(false),
+            key: OnceLock::new(),
+            store: OnceLock::new(),
+            refusals,
+        })
     }
 
     /// The uids of system users that the configuration names.

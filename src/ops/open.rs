@@ -183,7 +183,7 @@ pub(super) fn not_there(context: &Context, account: &Account, domain: &Domain) -
     }
 }
 
-fn session_request(
+pub(super) fn session_request(
     context: &Context,
     account: &Account,
     site: &Site,

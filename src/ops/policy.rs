@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::calls::{Call, Callers};
 use crate::config::PanelKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::{Account, Site, SiteKind};
@@ -95,8 +96,16 @@ pub enum Operation {
     Revoke,
     /// Give a site the plain key at the builder.
     ClaimSite,
+    /// Make a call of the builder's; [`allow_call`] decides about each.
+    CallBuilder,
     /// See, try again and cancel jobs.
     ManageJobs,
+    /// Hand over a request of the builder's to the publication endpoint.
+    Publish,
+    /// See what is published.
+    ViewPublication,
+    /// Take back what is published.
+    ChangePublication,
 }
 
 /// Who may do an operation at all. What it says about accounts holds for the account itself (a principal `Account`) or the one that is named
@@ -122,16 +131,21 @@ enum Standing {
     None,
 }
 
-/// The whole table. Root may do everything in it; the web server and strangers nothing.
+/// The whole table. Root may do everything in it but what comes from the builder, which only the web server brings, and that nothing else; strangers may
+/// do nothing.
 #[rustfmt::skip]
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 11] = [
     Rule { operation: Operation::ViewAccount, name: "overview",  account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::OpenSite,    name: "open",      account: true,  panel_user: true,  web_front: false, standing: Standing::Needed },
     Rule { operation: Operation::ViewStatus,  name: "status",    account: false, panel_user: true,  web_front: true,  standing: Standing::None },
     Rule { operation: Operation::ViewAudit,   name: "audit",     account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::Revoke,      name: "revoke",    account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::ClaimSite,   name: "claim",     account: false, panel_user: false, web_front: false, standing: Standing::None },
+    Rule { operation: Operation::CallBuilder, name: "call",      account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::ManageJobs,  name: "jobs",      account: false, panel_user: false, web_front: false, standing: Standing::None },
+    Rule { operation: Operation::Publish,     name: "publish",   account: false, panel_user: false, web_front: false, standing: Standing::Needed },
+    Rule { operation: Operation::ViewPublication,   name: "publication", account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
+    Rule { operation: Operation::ChangePublication, name: "unpublish",   account: false, panel_user: false, web_front: false, standing: Standing::NotFromRoot },
 ];
 
 impl Operation {
@@ -169,17 +183,30 @@ impl Operation {
 pub fn allow(principal: &Principal, operation: Operation, panel: PanelKind) -> Result<()> {
     let rule = operation.rule();
     let allowed = match principal {
-        Principal::Root => true,
+        Principal::Root => operation != Operation::Publish,
+        Principal::WebServer { .. } => operation == Operation::Publish,
         Principal::PanelUser { .. } => rule.panel_user,
         Principal::Account { .. } => rule.account && panel.has_account_peers(),
         Principal::WebFront { .. } => rule.web_front,
-        Principal::WebServer { .. } | Principal::Stranger { .. } => false,
+        Principal::Stranger { .. } => false,
     };
     if allowed {
         return Ok(());
     }
     let text = format!("{principal} may not do \"{}\" on {}", rule.name, panel.title());
     Err(Error::new(ErrorKind::Forbidden, text))
+}
+
+/// Decides whether a principal may make a call of the builder's at all, as the table of calls says.
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`].
+pub fn allow_call(principal: &Principal, call: Call, panel: PanelKind) -> Result<()> {
+    allow(principal, Operation::CallBuilder, panel)?;
+    if call.entry().callers == Callers::Accounts || *principal == Principal::Root {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Forbidden, format!("{principal} may not make the call {}", call.name())))
 }
 
 /// Decides about an account as a whole.
@@ -235,7 +262,9 @@ pub fn allow_site(operation: Operation, site: &Site) -> Result<()> {
         let of = target.as_ref().map_or_else(|| "another site".to_owned(), ToString::to_string);
         return deny(ErrorKind::SiteAlias, format!("{domain} is an alias of {of}: open that site instead"));
     }
-    if site.suspended {
+    // What is published can be looked at and taken back all the same.
+    let about_published = matches!(operation, Operation::ViewPublication | Operation::ChangePublication);
+    if site.suspended && !about_published {
         return deny(ErrorKind::Suspended, format!("the site {domain} is suspended"));
     }
     if site.document_root.is_none() {

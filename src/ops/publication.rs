@@ -9,6 +9,7 @@ use crate::panel::{Account, Site};
 use crate::publish::{EndpointAccess, endpoint_access};
 use crate::store::SiteRow;
 use crate::sys::clock;
+use crate::types::{AccountId, SiteKey};
 
 use super::Context;
 
@@ -35,8 +36,7 @@ pub(super) fn publication(
         }
         PublicationType::Internal => {
             let access = access(context, row, kind)?;
-            let parts = [account.id.to_string(), row.key.to_string()];
-            let number = context.key()?.number("site number", &[parts[0].as_bytes(), parts[1].as_bytes()]);
+            let number = site_number(context, &account.id, &row.key)?;
             Ok(Publication::Internal {
                 endpoint: access.url,
                 username: access.username,
@@ -53,6 +53,12 @@ pub(super) fn publication(
         }),
         PublicationType::Local => Ok(Publication::Local { upload_dir: upload_dir(site)? }),
     }
+}
+
+/// The number under which the builder knows a site, where it wants one.
+pub(super) fn site_number(context: &Context, owner: &AccountId, key: &SiteKey) -> Result<u64> {
+    let parts = [owner.to_string(), key.to_string()];
+    Ok(context.key()?.number("site number", &[parts[0].as_bytes(), parts[1].as_bytes()]))
 }
 
 fn access(context: &Context, row: &SiteRow, kind: PublicationType) -> Result<EndpointAccess> {

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::calls::{Asked, FullList, World};
 use super::checks::{self, Accepted, Access};
 use super::http::{self, Headers, Limits, Request, Response, Server};
 use super::page::{self, Editor};
@@ -33,6 +34,12 @@ pub struct Options {
     pub delay: Option<Duration>,
     /// Answers to the first calls, whatever they ask.
     pub faults: Vec<Response>,
+    /// Which spelling of the action of the long list of addresses is taken.
+    pub full_list: FullList,
+    /// How many published websites there are besides those that were opened.
+    pub published: u64,
+    /// Further paths below the API, each answered with what it got.
+    pub further: Vec<String>,
 }
 
 impl Options {
@@ -45,6 +52,9 @@ impl Options {
             ui: Ui::Tls,
             delay: None,
             faults: Vec::new(),
+            full_list: FullList::ListFull,
+            published: 0,
+            further: Vec::new(),
         }
     }
 }
@@ -103,6 +113,7 @@ impl Builder {
             page_origin,
             delay: options.delay.unwrap_or_default(),
             data: Mutex::new(Data { faults: options.faults.into(), ..Data::default() }),
+            world: Mutex::new(World::new(options.full_list, options.published, options.further)),
             stopping: Condvar::new(),
         });
         let (config, theirs) = (identity.config, state.clone());
@@ -179,6 +190,7 @@ struct State {
     page_origin: String,
     delay: Duration,
     data: Mutex<Data>,
+    world: Mutex<World>,
     stopping: Condvar,
 }
 
@@ -247,7 +259,7 @@ impl State {
             return response;
         }
         if request.path() != "/api/requestLogin" {
-            return failure(404, "Unknown method");
+            return self.other_call(request).unwrap_or_else(|| failure(404, "Unknown method"));
         }
         if request.method != "POST" {
             return failure(405, "Only POST is allowed");
@@ -264,7 +276,21 @@ impl State {
         }
     }
 
+    /// Any call but `requestLogin`; `None` if there is no such call.
+    fn other_call(&self, request: &Request) -> Option<Response> {
+        let body = serde_json::from_slice::<Value>(&request.body).unwrap_or_default();
+        let hash = body["loginHash"].as_str();
+        let site = hash.and_then(|hash| {
+            let data = self.data();
+            data.sessions.iter().find(|(known, _)| known == hash).map(|(_, session)| session.domain.clone())
+        });
+        let path = request.path().strip_prefix("/api/").unwrap_or_default();
+        let asked = Asked { method: &request.method, path, body: &request.body, site };
+        self.world.lock().unwrap_or_else(PoisonError::into_inner).answer(&asked)
+    }
+
     fn open(&self, data: &mut Data, accepted: Accepted) -> Value {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner).opened(&accepted.domain);
         let hash = hex(&random::bytes::<32>());
         let mut reply = json!({ "url": format!("{}/?login_hash={hash}", self.page_origin) });
         if accepted.more {

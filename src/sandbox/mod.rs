@@ -4,6 +4,7 @@
 //! sandbox starts one in code.
 
 mod builder;
+mod calls;
 mod checks;
 pub mod demo;
 pub mod http;
@@ -18,3 +19,4 @@ pub mod tree_plesk;
 mod tree_tests;
 
 pub use builder::{Builder, Options, Recorded, Ui};
+pub use calls::{ErrorShape, FullList};

@@ -1,6 +1,6 @@
 //! State below `[store] dir`: the install key, and one SQLite database.
 //!
-//! The database holds no secret. Nothing that can do without it is stopped when it is corrupt, full or read-only: it is opened where it is needed, and
+//! The database holds no secret but the address of an archive until that was fetched. Nothing that can do without it is stopped when it is corrupt, full or read-only: it is opened where it is needed, and
 //! what fails says so.
 //!
 //! Who owns which key, and what is revoked, is on the disk before anybody is told (`synchronous = full`). Lines of the audit do not wait for the disk:
@@ -11,6 +11,9 @@ mod database;
 mod install_key;
 mod jobs;
 mod jobs_lock;
+mod publications;
+mod published;
+mod rename;
 mod sites;
 
 pub use audit::{AuditEntry, AuditQuery};
@@ -18,4 +21,6 @@ pub use database::Store;
 pub use install_key::InstallKey;
 pub use jobs::{Job, JobFacts, JobQuery, JobState, NewJob, Queued};
 pub use jobs_lock::JobsLock;
+pub use publications::{Asked, PublicationRow, PublicationState};
+pub use published::{PresenceRow, PublishedRow, Reading};
 pub use sites::{Binding, Facts, SiteRow};

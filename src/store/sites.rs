@@ -110,17 +110,6 @@ impl Store {
         self.with("it cannot be read", |connection| current(connection, domain))
     }
 
-    /// The row of a key, closed or not.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Store`].
-    pub fn by_key(&self, key: &SiteKey) -> Result<Option<SiteRow>> {
-        let sql = format!("SELECT {COLUMNS} FROM sites WHERE key = ?1");
-        self.with("it cannot be read", |connection| {
-            connection.prepare_cached(&sql)?.query_row([key.as_str()], read).optional()
-        })
-    }
-
     /// The row with an endpoint token.
     ///
     /// # Errors
@@ -129,6 +118,17 @@ impl Store {
         let sql = format!("SELECT {COLUMNS} FROM sites WHERE token = ?1");
         self.with("it cannot be read", |connection| {
             connection.prepare_cached(&sql)?.query_row([token], read).optional()
+        })
+    }
+
+    /// The row of a key, closed ones included.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn by_key(&self, key: &SiteKey) -> Result<Option<SiteRow>> {
+        let sql = format!("SELECT {COLUMNS} FROM sites WHERE key = ?1");
+        self.with("it cannot be read", |connection| {
+            connection.prepare_cached(&sql)?.query_row([key.as_str()], read).optional()
         })
     }
 

@@ -4,7 +4,9 @@
 //! or a policy.
 #![allow(unsafe_code)]
 
+pub mod addresses;
 pub mod clock;
+pub mod descriptors;
 pub mod environment;
 pub mod file;
 pub mod identity;
@@ -13,6 +15,8 @@ pub mod logging;
 pub mod process;
 pub mod random;
 pub mod resolve;
+pub mod sandbox;
 pub mod service;
 pub mod signals;
+pub mod spool;
 pub mod users;

@@ -38,6 +38,11 @@ impl HostPattern {
         Some(Self { below: true, host: host.to_owned(), port: None })
     }
 
+    /// Whether it is one of names below a host, of which nobody can know all.
+    pub fn is_below(&self) -> bool {
+        self.below
+    }
+
     /// Whether the address's server fits. A pattern without a port fits the scheme's own port and `usual_port`.
     pub fn matches(&self, url: &WebUrl, usual_port: u16) -> bool {
         let host_fits = if self.below {

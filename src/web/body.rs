@@ -16,7 +16,7 @@ use crate::limits;
 pub(super) fn read_exactly(fd: BorrowedFd<'_>, length: u64, time: Duration) -> Result<Vec<u8>> {
     let end = Instant::now() + time;
     if length > limits::PAGE_BODY_BYTES {
-        drain(fd, length, end);
+        drain(fd, length.min(limits::PAGE_DRAIN_BYTES), end);
         return Err(too_large());
     }
     let mut body = Vec::new();
@@ -46,13 +46,46 @@ pub(super) fn read_to_end(fd: BorrowedFd<'_>, time: Duration) -> Result<Vec<u8>>
     Err(too_large())
 }
 
+/// Reads a body of at most `most` bytes within `time`: as long as was announced, else to its end.
+///
+/// # Errors
+/// [`ErrorKind::TooLarge`] if it is longer, with what came before that dropped; [`ErrorKind::BadRequest`] if it ends early or is too slow.
+pub(super) fn read_small(
+    fd: BorrowedFd<'_>,
+    length: Option<u64>,
+    most: u64,
+    time: Duration,
+) -> Result<Vec<u8>> {
+    let end = Instant::now() + time;
+    let mut body = Vec::new();
+    // One byte more than allowed shows that there is more.
+    let wanted = length.unwrap_or(u64::MAX).min(most + 1);
+    while (body.len() as u64) < wanted {
+        let room = wanted - body.len() as u64;
+        if read_some(fd, room, end, &mut body)? > 0 {
+            continue;
+        }
+        return match length {
+            Some(length) => {
+                let text = format!("the body ended after {} of {length} bytes", body.len());
+                Err(Error::new(ErrorKind::BadRequest, text))
+            }
+            None => Ok(body),
+        };
+    }
+    if body.len() as u64 <= most {
+        return Ok(body);
+    }
+    drain(fd, length.unwrap_or(u64::MAX).saturating_sub(wanted).min(limits::ENDPOINT_DRAIN_BYTES), end);
+    Err(Error::new(ErrorKind::TooLarge, format!("the body is larger than {most} bytes")))
+}
+
 fn too_large() -> Error {
     Error::new(ErrorKind::TooLarge, format!("the body is larger than {} bytes", limits::PAGE_BODY_BYTES))
 }
 
-/// Reads and drops what is left, up to a bound: some servers lose an answer that comes before the body was read.
-fn drain(fd: BorrowedFd<'_>, length: u64, end: Instant) {
-    let mut left = length.min(limits::PAGE_DRAIN_BYTES);
+/// Reads and drops what is left, at most `left` bytes: some servers lose an answer that comes before the body was read.
+pub(super) fn drain(fd: BorrowedFd<'_>, mut left: u64, end: Instant) {
     let mut dropped = Vec::new();
     while left > 0 {
         match read_some(fd, left, end, &mut dropped) {
@@ -116,6 +149,22 @@ mod tests {
         drop(writer);
         let short = read_exactly(reader.as_fd(), 10, SECOND).unwrap_err();
         assert_eq!(short.to_string(), "the body ended after 4 of 10 bytes");
+    }
+
+    #[test]
+    fn a_small_body_has_its_length_or_its_end() {
+        let read = |bytes: &[u8], length, most| {
+            let (reader, mut writer) = std::io::pipe().unwrap();
+            writer.write_all(bytes).unwrap();
+            drop(writer);
+            read_small(reader.as_fd(), length, most, SECOND).map_err(|error| error.kind())
+        };
+        assert_eq!(read(b"12345", Some(3), 5), Ok(b"123".to_vec()));
+        assert_eq!(read(b"12345", None, 5), Ok(b"12345".to_vec()));
+        assert_eq!(read(b"", Some(0), 5), Ok(Vec::new()));
+        assert_eq!(read(b"12345", Some(6), 6), Err(ErrorKind::BadRequest));
+        assert_eq!(read(b"123456", None, 5), Err(ErrorKind::TooLarge));
+        assert_eq!(read(b"123456", Some(6), 5), Err(ErrorKind::TooLarge));
     }
 
     #[test]

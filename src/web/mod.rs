@@ -3,10 +3,13 @@
 //! One process answers one request: `guard` refuses what must not go further and bounds the rest, `page` decides what happens, `pages`
 //! draws it, [`dialect`] writes it. What a request says is never an identity: who is asking was decided by the kernel, in [`crate::gateway`].
 //!
+//! Under the name `publish.cgi` the same program is the `endpoint` that the builder publishes to.
+//!
 //! Nothing here holds a secret for longer than one answer, and nothing here writes a cookie, a name or an address of a session to the log.
 
 mod body;
 pub mod dialect;
+mod endpoint;
 mod form;
 mod guard;
 pub mod messages;

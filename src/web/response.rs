@@ -14,8 +14,13 @@ pub struct Response {
 impl Response {
     /// An answer with the headers that every page has.
     pub(super) fn html(status: u16, body: String) -> Self {
+        Self::plain(status, "text/html; charset=utf-8", body)
+    }
+
+    /// The same for a body of another type.
+    pub(super) fn plain(status: u16, media: &str, body: String) -> Self {
         let headers = [
-            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Type", media),
             ("Cache-Control", "no-store"),
             ("Referrer-Policy", "no-referrer"),
             ("X-Content-Type-Options", "nosniff"),
@@ -54,15 +59,18 @@ impl Response {
             200 => "OK",
             303 => "See Other",
             400 => "Bad Request",
+            401 => "Unauthorized",
             403 => "Forbidden",
             404 => "Not Found",
             405 => "Method Not Allowed",
             409 => "Conflict",
+            411 => "Length Required",
             413 => "Content Too Large",
             429 => "Too Many Requests",
             500 => "Internal Server Error",
             502 => "Bad Gateway",
             503 => "Service Unavailable",
+            507 => "Insufficient Storage",
             _ => "Other",
         }
     }

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::dialect::Dialect;
+use super::endpoint;
 use super::guard::{self, Method, Request};
 use super::messages::Preference;
 use super::meta::{Meta, Variables};
@@ -53,6 +54,9 @@ impl Front for PlainFront {
 ///
 /// Whatever happens, one well-formed answer is written, or none if nobody listens any more.
 pub fn run(other: Option<&dyn Front>) {
+    if endpoint::is_this_program() {
+        return endpoint::run();
+    }
     let dialect = Dialect::of_program();
     let (reference, preference) = (Reference::random(), Preference::default());
     let mut visit = Visit { dialect, reference, preference, head: false };

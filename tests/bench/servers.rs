@@ -1,11 +1,10 @@
-//! Servers for a broker: the same accounts on each panel that lets accounts ask for themselves, a configuration that is root's, and for some of the
-//! accounts a page of their own that asks the broker.
+//! Servers for a broker: the same accounts on each panel that lets accounts ask for themselves, and a configuration that is root's.
 
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use panelgate::panel::SiteKind;
 use panelgate::sandbox::Builder;
@@ -18,7 +17,7 @@ use serde_json::{Map, Value, json};
 /// Accounts of each server. Enough that ten thousand clicks are within what each of them may ask for.
 const ACCOUNTS: u32 = 500;
 
-/// Those of them that have a page: enough that all clicks of a run are within what each of them may ask for.
+/// Those of them that click: enough that all clicks of a run are within what each of them may ask for.
 const PAGES: u32 = 12;
 
 const FIRST_UID: u32 = 200_000;
@@ -28,7 +27,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) dir: &'a Path,
     pub(crate) builder: &'a Builder,
     pub(crate) login: (&'a str, &'a str),
-    pub(crate) page: &'a [u8],
 }
 
 impl Plan<'_> {
@@ -50,7 +48,7 @@ impl Plan<'_> {
 
     fn server(&self, name: &str, kind: &str, more: &str) -> io::Result<Value> {
         let dir = self.dir.join("servers").join(name.replace(' ', "-"));
-        let (root, socket, config) = (dir.join("root"), dir.join("broker.sock"), dir.join("panelgate.ini"));
+        let (root, config) = (dir.join("root"), dir.join("panelgate.ini"));
         fs::create_dir_all(&dir)?;
         let ca = dir.join("ca.pem");
         write(&ca, 0, 0o644, self.builder.ca_pem().as_bytes())?;
@@ -61,8 +59,7 @@ impl Plan<'_> {
             let user = User { home: Path::new("/home").join(&name), name, uid, gid: uid };
             let site = format!("site{number:05}.example");
             account(kind, &root, &user, &site)?;
-            let page = if number < PAGES { Some(self.page(&dir, uid, &socket)?) } else { None };
-            accounts.push(json!({ "uid": uid, "site": site, "page": page }));
+            accounts.push(json!({ "uid": uid, "site": site, "page": number < PAGES }));
         }
         let settings = format!(
             "[panel]\nkind = {kind}\nroot = {}\n\n[directadmin]\nrequire_session = no\n\n\
@@ -77,19 +74,7 @@ impl Plan<'_> {
             dir.join("state").display(),
         );
         write(&config, 0, 0o600, settings.as_bytes())?;
-        Ok(json!({ "config": config, "socket": socket, "accounts": accounts }))
-    }
-
-    /// A private trial that knows the broker's socket and nothing else.
-    fn page(&self, dir: &Path, uid: u32, socket: &Path) -> io::Result<PathBuf> {
-        let folder = dir.join(format!("page-{uid}"));
-        fs::create_dir(&folder)?;
-        chown(&folder, Some(uid), Some(uid))?;
-        let page = folder.join("panelgate.cgi");
-        write(&page, uid, 0o700, self.page)?;
-        let settings = format!("[broker]\nsocket = {}\n", socket.display());
-        write(&folder.join("panelgate.ini"), uid, 0o600, settings.as_bytes())?;
-        Ok(page)
+        Ok(json!({ "config": config, "accounts": accounts }))
     }
 }
 

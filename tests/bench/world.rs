@@ -89,7 +89,7 @@ impl World {
         }
         let far = relay::start(ROUND_TRIP)?;
         let (builder, dir) = (&self.builder, self.dir.as_path());
-        let plan = servers::Plan { dir, builder, login: LOGIN, page: &page };
+        let plan = servers::Plan { dir, builder, login: LOGIN };
         let servers = if identity::uids().effective == 0 { plan.make(far)? } else { Value::Null };
         Ok(json!({
             "far": format!("http://{far}"),

@@ -8,6 +8,7 @@ mod faults;
 mod hostile;
 mod matrix;
 mod ownership;
+mod packaged;
 mod service;
 mod world;
 

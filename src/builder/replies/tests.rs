@@ -29,9 +29,11 @@ fn secrets() -> Secrets<'static> {
 
 #[test]
 fn replies_are_typed() {
-    let typed: Typed = read(&reply(200, br#"{"ok":true,"url":"x","new":{}}"#), &secrets()).unwrap();
+    let typed: Typed =
+        read(&reply(200, br#"{"ok":true,"url":"x","new":{}}"#), Answer::Object, &secrets()).unwrap();
     assert!(typed.ok && typed.url.as_deref() == Some("x"));
-    let error = read::<Typed>(&reply(200, br#"{"ok":"s3cr3t-Word"}"#), &secrets()).unwrap_err();
+    let error =
+        read::<Typed>(&reply(200, br#"{"ok":"s3cr3t-Word"}"#), Answer::Object, &secrets()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BuilderProtocol);
     assert!(!error.chain().contains(SECRET), "{error:?}");
 }
@@ -72,7 +74,7 @@ proptest! {
     #[test]
     fn no_reply_panics_or_leaks(body in text(), wrapped in any::<bool>(), status in 100_u16..600) {
         let body = if wrapped { format!("{{\"error\":{body}}}") } else { body };
-        if let Err(error) = read::<Typed>(&reply(status, body.as_bytes()), &secrets()) {
+        if let Err(error) = read::<Typed>(&reply(status, body.as_bytes()), Answer::Object, &secrets()) {
             let text = error.chain();
             prop_assert!(!text.contains(SECRET), "{}", text);
             prop_assert!(text.len() < 1000 && !text.chars().any(char::is_control), "{}", text);
@@ -82,6 +84,6 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(body in proptest::collection::vec(any::<u8>(), 0..64), status in 100_u16..600) {
-        let _ = read::<Typed>(&reply(status, &body), &secrets());
+        let _ = read::<Typed>(&reply(status, &body), Answer::Object, &secrets());
     }
 }

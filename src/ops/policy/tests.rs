@@ -116,6 +116,22 @@ fn what_is_not_about_accounts_is_roots_and_status_the_panels_too() {
     }
 }
 
+/// Every call of the table, every principal, every panel.
+#[test]
+fn who_may_make_which_call() {
+    for call in Call::ALL.iter().copied() {
+        let for_accounts = call.entry().callers == Callers::Accounts;
+        for (index, principal) in principals().iter().enumerate() {
+            for panel in [PanelKind::CPanel, PanelKind::Plesk] {
+                let account = (2..=4).contains(&index) && panel.has_account_peers();
+                let want = index == 0 || (for_accounts && (index == 1 || account));
+                let got = allow_call(principal, call, panel).is_ok();
+                assert_eq!(got, want, "{principal} on {}: {}", panel.name(), call.name());
+            }
+        }
+    }
+}
+
 #[test]
 fn every_operation_has_one_rule_and_one_name() {
     let names: std::collections::HashSet<&str> =

@@ -156,25 +156,9 @@ impl Installation {
     }
 }
 
-/// The real program, from beside this one.
+/// This program, which is the page when it runs as one in a private trial.
 fn read_program() -> Result<Vec<u8>> {
-    let own =
-        std::env::current_exe().map_err(|error| fail("this program's own file cannot be found", error))?;
-    for name in ["panelgate-cgi", "panelgate.cgi", "../lib/panelgate/panelgate.cgi"] {
-        match std::fs::read(own.with_file_name(name)) {
-            Ok(bytes) => return Ok(bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => {
-                return Err(fail(&format!("the program {name} beside this one cannot be read"), error));
-            }
-        }
-    }
-    let directory = own.parent().unwrap_or(Path::new("/"));
-    let text = format!(
-        "the demo needs the program panelgate-cgi or panelgate.cgi in {}: build it (cargo build --bin panelgate-cgi)",
-        directory.display()
-    );
-    Err(Error::new(ErrorKind::Unavailable, text))
+    std::fs::read("/proc/self/exe").map_err(|error| fail("this program's own file cannot be read", error))
 }
 
 /// The page's program never runs as root, and neither does anything else of the demo.

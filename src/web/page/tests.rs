@@ -1,4 +1,5 @@
 use super::*;
+use crate::ops::endpoint::ManageRequest;
 use crate::ops::{Overview, Session};
 use crate::panel::SiteKind;
 use crate::types::{Secret, Username};
@@ -21,6 +22,14 @@ struct Fake {
 }
 
 impl Gateway for Fake {
+    fn invoke(&self, request: &crate::ops::CallRequest) -> Result<serde_json::Value> {
+        Ok(serde_json::json!({ "call": request.call, "input": request.input }))
+    }
+
+    fn manage(&self, request: &ManageRequest) -> Result<serde_json::Value> {
+        Err(Error::new(ErrorKind::Internal, format!("a page asks about {}", request.site)))
+    }
+
     fn overview(&self, request: &OverviewRequest) -> Result<Overview> {
         assert!(request.binding.is_some(), "the page shows forms");
         if let Some(kind) = self.refuse {

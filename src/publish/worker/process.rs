@@ -1,0 +1,197 @@
+//! The worker's own side: dropping, walls, taking orders.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::process::ExitCode;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
+use crate::sys::descriptors::{self, Received};
+use crate::sys::users::{self, User};
+use crate::sys::{identity, sandbox};
+
+use super::http::Site;
+use super::{Assignment, Order, Report, Task};
+
+/// Runs the worker to its end. Its standard input is the socket to whoever started it, and there is nothing else that it trusts.
+pub fn main() -> ExitCode {
+    identity::forbid_core_dumps();
+    let closed = sandbox::close_inherited();
+    let socket = rustix::stdio::stdin();
+    if closed.is_err() || !is_from_above(socket) {
+        // Somebody has started it by hand; there is nobody to talk to.
+        return ExitCode::from(ErrorKind::Forbidden.exit_code());
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line()));
+        let text = format!("it stopped half-way at {}", place.unwrap_or_default());
+        say(&Report::of(0, Err(Error::new(ErrorKind::Panic, text))));
+    }));
+    let site = match enter(socket) {
+        Ok(site) => Arc::new(site),
+        Err(error) => {
+            let code = error.kind().exit_code();
+            say(&Report::of(0, Err(error)));
+            return ExitCode::from(code);
+        }
+    };
+    say(&Report::of(0, Ok(json!({ "ready": true, "recovered": site.recovered() }))));
+    take_orders(socket, &site);
+    match site.close() {
+        Ok(closed) => {
+            say(&Report::of(0, Ok(json!({ "closed": closed }))));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let code = error.kind().exit_code();
+            say(&Report::of(0, Err(error)));
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Whether the socket leads to a process of root's or of this user's own.
+fn is_from_above(socket: BorrowedFd<'_>) -> bool {
+    let me = identity::uids().effective;
+    descriptors::is_message_socket(socket)
+        && rustix::net::sockopt::socket_peercred(socket)
+            .is_ok_and(|peer| peer.uid.as_raw() == 0 || peer.uid.as_raw() == me)
+}
+
+/// Hears what it is for, becomes the account, opens the document root, and puts up the walls. In this order: nothing is opened as root, and only
+/// this thread exists.
+fn enter(socket: BorrowedFd<'_>) -> Result<Site> {
+    let fail =
+        |what: &'static str| move |error: io::Error| Error::new(ErrorKind::Internal, what).with_source(error);
+    let mut buffer = vec![0; limits::WORKER_MESSAGE_BYTES];
+    let first = descriptors::receive(socket, &mut buffer, true).map_err(fail("it was told nothing"))?;
+    let assignment: Assignment = serde_json::from_slice(&buffer[..first.bytes])
+        .map_err(|error| Error::new(ErrorKind::Internal, "it was told nothing useful").with_source(error))?;
+    become_account(&assignment)?;
+    // Becoming somebody else has set it to what the administrator chose for such processes.
+    identity::forbid_core_dumps();
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    sandbox::limit(limits::WORKER_FILES, limits::WORKER_MEMORY).map_err(fail("it cannot be limited"))?;
+    let site = Site::open(&assignment)?;
+    site.confine().map_err(fail("it cannot be confined to the document root"))?;
+    sandbox::forbid_all_but_files().map_err(fail("its system calls cannot be limited"))?;
+    Ok(site)
+}
+
+fn become_account(assignment: &Assignment) -> Result<()> {
+    let Assignment { account, uid, gid, home, .. } = assignment;
+    let me = identity::uids();
+    if me.effective != 0 {
+        // A private trial: the user who runs it is the account.
+        return if me.effective == *uid && me.real == *uid {
+            Ok(())
+        } else {
+            let text = format!("uid {} cannot work for account {account} (uid {uid})", me.effective);
+            Err(Error::new(ErrorKind::Forbidden, text))
+        };
+    }
+    // Where the system knows the name, it must be the same user: groups go by the name.
+    if let Ok(Some(known)) = users::by_name(account)
+        && known.uid != *uid
+    {
+        let text =
+            format!("account {account} has uid {uid} in the panel's data and {} in the system's", known.uid);
+        return Err(Error::new(ErrorKind::PanelData, text));
+    }
+    let user = User { name: account.clone(), uid: *uid, gid: *gid, home: home.clone() };
+    identity::drop_to(&user).map_err(|error| {
+        Error::new(ErrorKind::Internal, format!("it cannot become account {account}")).with_source(error)
+    })
+}
+
+/// Works until there are no more orders and all of them are done.
+fn take_orders(socket: BorrowedFd<'_>, site: &Arc<Site>) {
+    let running = Arc::new(Running::default());
+    let mut buffer = vec![0; limits::WORKER_MESSAGE_BYTES];
+    while let Ok(received) = descriptors::receive(socket, &mut buffer, true) {
+        if received.bytes == 0 {
+            break;
+        }
+        let Ok(order) = serde_json::from_slice::<Order>(&buffer[..received.bytes]) else { break };
+        let place = Running::enter(&running);
+        let (site, id) = (Arc::clone(site), order.id);
+        let work = move || {
+            let _place = place;
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                carry_out(&site, order.task, received)
+            }));
+            let stopped = |_| Err(Error::new(ErrorKind::Panic, "a function stopped half-way"));
+            say(&Report::of(id, result.unwrap_or_else(stopped)));
+        };
+        if let Err(error) = std::thread::Builder::new().stack_size(512 * 1024).spawn(work) {
+            let text = "the account cannot have one more thread";
+            say(&Report::of(id, Err(Error::new(ErrorKind::TooMany, text).with_source(error))));
+        }
+    }
+    running.wait();
+}
+
+fn carry_out(site: &Site, task: Task, received: Received) -> Result<Value> {
+    match task {
+        Task::File(task) => {
+            let [input, output] = exactly(received)?;
+            Ok(site.serve(&task, &input, &output))
+        }
+        Task::Apply => {
+            let [archive] = exactly(received)?;
+            site.apply(archive)
+        }
+        Task::Manage { what } => site.manage(what),
+    }
+}
+
+fn exactly<const N: usize>(received: Received) -> Result<[OwnedFd; N]> {
+    let wrong = |_| Error::new(ErrorKind::Internal, "the order came without its descriptors");
+    if received.is_cut {
+        return Err(wrong(Vec::new()));
+    }
+    received.fds.try_into().map_err(wrong)
+}
+
+/// A report goes as one message; if nobody listens any more, nobody needs it.
+fn say(report: &Report) {
+    let text = serde_json::to_vec(report).ok().filter(|text| text.len() <= limits::WORKER_MESSAGE_BYTES);
+    let text = text.unwrap_or_else(|| {
+        let too_long = Err(Error::new(ErrorKind::TooLarge, "the result is too long"));
+        serde_json::to_vec(&Report::of(report.id, too_long)).unwrap_or_default()
+    });
+    let _ = descriptors::send(rustix::stdio::stdin(), &text, &[], true);
+}
+
+/// How many orders are being carried out.
+#[derive(Default)]
+struct Running {
+    count: Mutex<usize>,
+    less: Condvar,
+}
+
+struct Place(Arc<Running>);
+
+impl Running {
+    fn enter(running: &Arc<Self>) -> Place {
+        *running.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Place(Arc::clone(running))
+    }
+
+    fn wait(&self) {
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        while *count > 0 {
+            count = self.less.wait(count).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *self.0.count.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.less.notify_all();
+    }
+}

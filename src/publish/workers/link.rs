@@ -1,0 +1,396 @@
+//! One running worker, seen from the process that started it.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{Shutdown, shutdown};
+use serde_json::Value;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
+use crate::publish::worker::{Assignment, Order, Report, Task};
+use crate::sys::descriptors;
+use crate::types::quote;
+
+/// A worker process and what it was told.
+pub(super) struct Link {
+    assignment: Assignment,
+    socket: OwnedFd,
+    state: Mutex<State>,
+}
+
+struct State {
+    child: Child,
+    /// The last number given to an order.
+    last: u64,
+    orders: HashMap<u64, Given>,
+    /// Leases that are out.
+    leases: usize,
+    /// The last time that there was something to do.
+    busy: Instant,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Working,
+    /// It was told to end, at that moment.
+    Ending(Instant),
+    Killed,
+    Gone,
+}
+
+/// An order that has no report yet.
+struct Given {
+    at: Instant,
+    /// Who waits for the result; nobody for requests that the worker answers itself.
+    tell: Option<Sender<Result<Value>>>,
+}
+
+impl Link {
+    /// Starts a worker and waits until it is ready.
+    pub(super) fn start(program: &Path, assignment: &Assignment) -> Result<Arc<Self>> {
+        let fail = |error: std::io::Error| {
+            Error::new(ErrorKind::Internal, format!("{}: the worker cannot be started", program.display()))
+                .with_source(error)
+        };
+        let (socket, theirs) = descriptors::message_pair().map_err(fail)?;
+        // Its standard error would be a way of an account's process to write into the log.
+        let child = Command::new(program)
+            .arg("worker")
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map_err(fail)?;
+        let now = Instant::now();
+        let state =
+            State { child, last: 0, orders: HashMap::new(), leases: 0, busy: now, phase: Phase::Working };
+        let link = Self { assignment: assignment.clone(), socket, state: Mutex::new(state) };
+        match link.introduce() {
+            Ok(()) => Ok(Arc::new(link)),
+            Err(error) => {
+                link.kill();
+                link.reap();
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells the worker what it is for, and hears whether it can be.
+    fn introduce(&self) -> Result<()> {
+        let text = serde_json::to_vec(&self.assignment).map_err(|error| {
+            Error::new(ErrorKind::DocumentRoot, "the home or document root has a name that is not UTF-8")
+                .with_source(error)
+        })?;
+        descriptors::send(&self.socket, &text, &[], false).map_err(|error| self.lost().with_source(error))?;
+        let end = Instant::now() + limits::WORKER_START_TIME;
+        if !self.is_readable(end) {
+            return Err(self.lost().context("it was not ready in time"));
+        }
+        match self.report()? {
+            Some(report) if report.id == 0 => {
+                let ready = report.into_result()?;
+                if ready["recovered"].as_array().is_some_and(|left| !left.is_empty()) {
+                    let left = quote(&ready["recovered"].to_string());
+                    log::warn!("the worker of account {} found half-done: {left}", self.assignment.account);
+                }
+                Ok(())
+            }
+            _ => Err(self.lost()),
+        }
+    }
+
+    fn lost(&self) -> Error {
+        Error::new(
+            ErrorKind::Unavailable,
+            format!("the worker of account {} is gone", self.assignment.account),
+        )
+    }
+
+    pub(super) fn assignment(&self) -> &Assignment {
+        &self.assignment
+    }
+
+    /// Whether it takes no more orders.
+    pub(super) fn is_over(&self) -> bool {
+        self.lock().phase != Phase::Working
+    }
+
+    /// Whether the process has ended and was waited for.
+    pub(super) fn is_gone(&self) -> bool {
+        self.lock().phase == Phase::Gone
+    }
+
+    /// Counts a lease, unless there are as many requests as there may be.
+    pub(super) fn lease(&self) -> Result<()> {
+        let mut state = self.lock();
+        if state.phase != Phase::Working {
+            return Err(self.lost());
+        }
+        if state.leases + state.orders.len() >= limits::REQUESTS_PER_WORKER {
+            return Err(Error::new(
+                ErrorKind::TooMany,
+                "the site has as many requests at once as it may have",
+            ));
+        }
+        state.leases += 1;
+        state.busy = Instant::now();
+        Ok(())
+    }
+
+    pub(super) fn give_back(&self) {
+        let mut state = self.lock();
+        state.leases = state.leases.saturating_sub(1);
+        state.busy = Instant::now();
+    }
+
+    /// Gives an order; `tell` hears its result.
+    pub(super) fn order(
+        &self,
+        task: Task,
+        fds: &[BorrowedFd<'_>],
+        tell: Option<Sender<Result<Value>>>,
+    ) -> Result<()> {
+        let mut state = self.lock();
+        if !matches!(state.phase, Phase::Working) {
+            return Err(self.lost());
+        }
+        let id = state.last + 1;
+        let text = serde_json::to_vec(&Order { id, task }).map_err(|error| {
+            Error::new(ErrorKind::Internal, "an order cannot be written").with_source(error)
+        })?;
+        if text.len() > limits::WORKER_MESSAGE_BYTES {
+            return Err(Error::new(ErrorKind::TooLarge, "the order is too long"));
+        }
+        // Under the lock, so that the report cannot come before the order is in the table.
+        descriptors::send(&self.socket, &text, fds, false).map_err(|error| self.lost().with_source(error))?;
+        state.last = id;
+        state.orders.insert(id, Given { at: Instant::now(), tell });
+        Ok(())
+    }
+
+    /// Since when it has had nothing to do; `None` while it has.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let state = self.lock();
+        state.is_idle().then_some(state.busy)
+    }
+
+    /// Tells it to end if it has nothing to do.
+    pub(super) fn end_if_idle(&self) -> bool {
+        let mut state = self.lock();
+        let idle = state.is_idle();
+        if idle {
+            self.close(&mut state);
+        }
+        idle
+    }
+
+    /// Tells it to end when it has done what it was told.
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        if state.phase == Phase::Working {
+            self.close(&mut state);
+        }
+    }
+
+    fn close(&self, state: &mut State) {
+        state.phase = Phase::Ending(Instant::now());
+        // It reads the end of its orders.
+        let _ = shutdown(&self.socket, Shutdown::Write);
+    }
+
+    /// Ends it now.
+    pub(super) fn kill(&self) {
+        let mut state = self.lock();
+        if state.phase != Phase::Gone {
+            state.phase = Phase::Killed;
+            if let Err(error) = state.child.kill() {
+                log::error!("the worker of account {} cannot be killed: {error}", self.assignment.account);
+            }
+        }
+    }
+
+    /// Hears what the worker says until it is gone. `ask_to_end` is called when it has been quiet for that long; it says whether it was told to end.
+    pub(super) fn watch(&self, quiet: Duration, ask_to_end: impl Fn() -> bool) {
+        loop {
+            let now = Instant::now();
+            let next = {
+                let state = self.lock();
+                let oldest = state.orders.values().map(|given| given.at).min();
+                let stuck = oldest.map(|at| at + limits::PUT_TIME + limits::PUT_SILENCE);
+                match state.phase {
+                    Phase::Ending(since) => {
+                        since + stuck.map_or(limits::WORKER_CLOSE_TIME, |_| limits::PUT_TIME)
+                    }
+                    Phase::Working if state.is_idle() => state.busy + quiet,
+                    Phase::Working => stuck.unwrap_or(now + quiet),
+                    Phase::Killed | Phase::Gone => now + limits::WORKER_CLOSE_TIME,
+                }
+            };
+            // Leases change without a word from the worker: looked at from time to time.
+            if self.is_readable(next.min(now + quiet.min(Duration::from_secs(5)))) {
+                match self.report() {
+                    Ok(Some(report)) => self.take(report),
+                    Ok(None) => break,
+                    Err(error) => {
+                        log::warn!("the worker of account {}: {error:?}", self.assignment.account);
+                        self.kill();
+                        break;
+                    }
+                }
+            } else if Instant::now() >= next {
+                let idle = self.idle_since().is_some_and(|since| since.elapsed() >= quiet);
+                let working = !self.is_over();
+                if working && idle {
+                    ask_to_end();
+                } else if !working || self.is_stuck() {
+                    log::warn!(
+                        "the worker of account {} had to be killed: it hangs",
+                        self.assignment.account
+                    );
+                    self.kill();
+                    break;
+                }
+            }
+        }
+        self.reap();
+    }
+
+    fn is_stuck(&self) -> bool {
+        let longest = limits::PUT_TIME + limits::PUT_SILENCE;
+        self.lock().orders.values().any(|given| given.at.elapsed() >= longest)
+    }
+
+    /// Waits for the process's end, and tells everybody who waits for it.
+    fn reap(&self) {
+        // It has closed its socket, or was killed: it ends now, or is stopped and must be killed.
+        let end = Instant::now() + Duration::from_secs(2);
+        let mut pause = Duration::from_millis(1);
+        let status = loop {
+            let mut state = self.lock();
+            match state.child.try_wait() {
+                Ok(None) if Instant::now() >= end => drop(state.child.kill()),
+                Ok(None) => {}
+                Ok(Some(status)) => break Ok(status),
+                Err(error) => break Err(error),
+            }
+            // Without the lock: one that the kernel keeps, as on a dead file server, holds nobody else up.
+            drop(state);
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(1));
+        };
+        let mut state = self.lock();
+        let unexpected = matches!(state.phase, Phase::Working);
+        state.phase = Phase::Gone;
+        let account = &self.assignment.account;
+        match status {
+            Ok(status) if unexpected => {
+                log::error!(
+                    "the worker of account {account} ended unexpectedly ({status}) with {} requests",
+                    state.orders.len()
+                );
+            }
+            Err(error) => log::error!("the worker of account {account} cannot be waited for: {error}"),
+            Ok(_) => {}
+        }
+        // Dropping the senders tells those who wait.
+        state.orders.clear();
+    }
+
+    fn is_readable(&self, end: Instant) -> bool {
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let Ok(timeout) = Timespec::try_from(left) else { return false };
+            match poll(&mut [PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::IN)], Some(&timeout)) {
+                Ok(count) => return count > 0,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return true,
+            }
+        }
+    }
+
+    /// The next report; `None` at the worker's end.
+    fn report(&self) -> Result<Option<Report>> {
+        let mut buffer = vec![0; limits::WORKER_MESSAGE_BYTES];
+        let received = match descriptors::receive(&self.socket, &mut buffer, false) {
+            Ok(received) => received,
+            // Its last words were not all heard, because some of ours were not either.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Ok(None),
+            Err(error) => return Err(self.lost().with_source(error)),
+        };
+        if received.bytes == 0 && !received.is_cut {
+            return Ok(None);
+        }
+        let wrong =
+            |what: &str| Error::new(ErrorKind::Internal, format!("it says what nobody asked: {what}"));
+        if received.is_cut || !received.fds.is_empty() {
+            return Err(wrong("descriptors, or too much at once"));
+        }
+        match serde_json::from_slice(&buffer[..received.bytes]) {
+            Ok(report) => Ok(Some(report)),
+            Err(error) => Err(wrong(&quote(&error.to_string()))),
+        }
+    }
+
+    fn take(&self, report: Report) {
+        let account = &self.assignment.account;
+        if report.id == 0 {
+            // Its last words.
+            return match report.into_result() {
+                Ok(last) => {
+                    log::info!("the worker of account {account} has ended: {}", quote(&last.to_string()))
+                }
+                Err(error) => log::error!("the worker of account {account}: {error:?}"),
+            };
+        }
+        let mut state = self.lock();
+        state.busy = Instant::now();
+        let Some(given) = state.orders.remove(&report.id) else {
+            drop(state);
+            log::warn!("the worker of account {account} reports what it was not told to do");
+            return self.kill();
+        };
+        drop(state);
+        let result = report.into_result();
+        match given.tell {
+            // Nobody may wait any more.
+            Some(tell) => drop(tell.send(result)),
+            None => match result {
+                Ok(done) => log::debug!("publication of account {account}: {}", quote(&done.to_string())),
+                Err(error) => log::info!("publication of account {account}: {error:?}"),
+            },
+        }
+    }
+
+    /// The state is whole after each step.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.phase == Phase::Working && self.leases == 0 && self.orders.is_empty()
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if state.phase != Phase::Gone {
+            let _ = state.child.kill();
+            let _ = state.child.wait();
+        }
+    }
+}

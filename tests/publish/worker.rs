@@ -1,0 +1,182 @@
+//! The worker as others on the machine see it, above all other processes of its own account.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use crate::common::wait_for;
+use crate::needs_root;
+use crate::servers::{Kind, Server};
+use crate::world::{Account, World, put};
+
+/// What a process of the account itself finds out about a worker, and does to it.
+const ATTACKER: &str = r#"
+import ctypes, os, sys
+pid = int(sys.argv[1])
+libc = ctypes.CDLL(None, use_errno=True)
+def tries(name, work):
+    try: work(); print(name, "worked")
+    except OSError: pass
+tries("fd", lambda: os.listdir(f"/proc/{pid}/fd"))
+tries("fd0", lambda: os.open(f"/proc/{pid}/fd/0", os.O_RDWR))
+tries("mem", lambda: os.open(f"/proc/{pid}/mem", os.O_RDONLY))
+tries("environ", lambda: open(f"/proc/{pid}/environ", "rb").read())
+tries("maps", lambda: open(f"/proc/{pid}/maps").read())
+tries("exe", lambda: os.readlink(f"/proc/{pid}/exe"))
+tries("cwd", lambda: os.listdir(f"/proc/{pid}/cwd/"))
+tries("root", lambda: os.listdir(f"/proc/{pid}/root/"))
+def ptrace():
+    for request in (16, 0x4206):
+        if libc.ptrace(request, pid, 0, 0) == 0: return
+    raise OSError()
+tries("ptrace", ptrace)
+def getfd():
+    handle = libc.syscall(434, pid, 0)
+    if handle < 0 or libc.syscall(438, handle, 0, 0) < 0: raise OSError()
+tries("pidfd_getfd", getfd)
+print("done")
+"#;
+
+fn as_account(account: &Account, script: &str, arguments: &[&str]) -> String {
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", script]).args(arguments).current_dir("/").stdin(Stdio::null());
+    let output = command.uid(account.user.uid).gid(account.user.gid).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn working(world: &World) -> (Server, u32) {
+    let server = Server::start(Kind::ModCgid, world);
+    assert_eq!(put(server.port, &world.access(&world.a), "x", b"x").status, 200);
+    let workers = world.workers(&world.a);
+    assert_eq!(workers.len(), 1, "{workers:?}");
+    (server, workers[0])
+}
+
+#[test]
+fn it_is_the_account_with_no_more_than_it_needs() {
+    needs_root!();
+    let world = World::start();
+    let (_server, pid) = working(&world);
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        line.split_ascii_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    let (uid, gid) = (world.a.user.uid, world.a.user.gid);
+    assert_eq!(field("Uid:"), format!("{uid} {uid} {uid} {uid}"));
+    assert_eq!(field("Gid:"), format!("{gid} {gid} {gid} {gid}"));
+    assert_eq!(field("Groups:"), gid.to_string());
+    assert_eq!((field("NoNewPrivs:").as_str(), field("Seccomp:").as_str()), ("1", "2"));
+    for name in ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"] {
+        assert_eq!(field(name), "0000000000000000", "{name}");
+    }
+    // Nothing of the broker's: neither its store, nor its configuration, nor its sockets but the one between the two.
+    let mut sockets = 0;
+    for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap() {
+        let entry = entry.unwrap();
+        let target = std::fs::read_link(entry.path()).unwrap();
+        let number: u32 = entry.file_name().to_str().unwrap().parse().unwrap();
+        let target = target.to_str().unwrap();
+        let home = target.starts_with(world.a.user.home.to_str().unwrap());
+        sockets += u32::from(target.starts_with("socket:"));
+        assert!(
+            home || target == "/dev/null" || (number == 0 && target.starts_with("socket:")),
+            "{number}: {target}"
+        );
+    }
+    assert_eq!(sockets, 1);
+    assert_eq!(std::fs::read(format!("/proc/{pid}/environ")).unwrap(), b"");
+    assert_eq!(std::fs::read(format!("/proc/{pid}/cmdline")).unwrap(), b"/proc/self/exe\0worker\0");
+    assert_eq!(
+        std::fs::metadata(format!("/proc/{pid}/mem"))
+            .map(|facts| std::os::unix::fs::MetadataExt::uid(&facts))
+            .unwrap(),
+        0
+    );
+}
+
+#[test]
+fn processes_of_its_own_account_get_nothing_out_of_it() {
+    needs_root!();
+    let world = World::start();
+    let (server, pid) = working(&world);
+    assert_eq!(as_account(&world.a, ATTACKER, &[&pid.to_string()]), "done\n");
+    assert_eq!(world.workers(&world.a), [pid], "it has survived that");
+    // Killing it is the account's right: the next request has another one.
+    as_account(&world.a, "import os, sys; os.kill(int(sys.argv[1]), 9)", &[&pid.to_string()]);
+    wait_for("the worker's end", || world.workers(&world.a).is_empty());
+    wait_for("another worker", || put(server.port, &world.access(&world.a), "y", b"y").status == 200);
+    assert!(world.log().contains("ended unexpectedly"), "{}", world.log());
+    // One that is stopped keeps nobody else waiting.
+    let pid = world.workers(&world.a)[0].to_string();
+    as_account(&world.a, "import os, sys; os.kill(int(sys.argv[1]), 19)", &[&pid]);
+    assert_eq!(put(server.port, &world.access(&world.b), "y", b"y").status, 200);
+    world.remote().call("revoke", None, &serde_json::json!({ "site": world.a.site })).unwrap();
+    assert!(world.workers(&world.a).is_empty(), "a stopped one can be killed");
+}
+
+#[test]
+fn by_hand_it_does_nothing() {
+    needs_root!();
+    let world = World::start();
+    for uid in [0, world.a.user.uid] {
+        let mut command = Command::new(world.path("panelgate"));
+        let output = command.arg("worker").uid(uid).gid(uid).stdin(Stdio::null()).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(4), 0), "uid {uid}");
+    }
+    let extra = Command::new(world.path("panelgate")).args(["worker", "x"]).output().unwrap();
+    assert_eq!(extra.status.code(), Some(2));
+}
+
+#[test]
+fn it_ends_with_the_broker_and_finishes_what_it_does() {
+    needs_root!();
+    let mut world = World::start();
+    let (server, _) = working(&world);
+    let access = world.access(&world.a);
+    // A body that is half there when the broker is told to end.
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    let head = format!(
+        "POST {}slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}Content-Length: 10\r\n\r\n12345",
+        access.path,
+        access.header()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    world.signal("-TERM");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    stream.write_all(b"67890").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(world.broker_ends(), Some(0));
+    assert_eq!(world.a.read("slow").as_deref(), Some("1234567890"));
+    assert!(world.workers(&world.a).is_empty());
+    // Without a broker the builder is told so.
+    assert_eq!(put(server.port, &access, "y", b"y").status, 503);
+}
+
+#[test]
+fn a_document_root_that_is_not_the_accounts_is_refused_with_a_reason() {
+    needs_root!();
+    let world = World::start();
+    let server = Server::start(Kind::ModCgid, &world);
+    let access = world.access(&world.a);
+    let root = world.a.root();
+    std::fs::remove_dir(&root).unwrap();
+    for (name, target) in
+        [("another's", world.b.root()), ("root's", "/etc".into()), ("the home", world.a.user.home.clone())]
+    {
+        std::os::unix::fs::symlink(&target, &root).unwrap();
+        let answer = put(server.port, &access, "x", b"x");
+        assert_eq!(answer.status, 403, "{name}: {answer:?}");
+        assert!(answer.body.contains("folder"), "{answer:?}");
+        std::fs::remove_file(&root).unwrap();
+    }
+    std::fs::create_dir(&root).unwrap();
+    assert_eq!(put(server.port, &access, "x", b"x").status, 403, "it belongs to root");
+    world.a.own(&root);
+    assert_eq!(put(server.port, &access, "x", b"x").status, 200);
+    assert!(world.b.names().is_empty());
+}
