@@ -342,6 +342,36 @@ typedef int32_t pgate_dialect;
 #define PGATE_ERR_PUBLICATION_INTERRUPTED 414
 
 /**
+ * The builder shows no valid credentials for the site.
+ */
+#define PGATE_ERR_CREDENTIALS_REJECTED 431
+
+/**
+ * The builder sends a file without saying how long it is.
+ */
+#define PGATE_ERR_LENGTH_REQUIRED 432
+
+/**
+ * What the builder asks for cannot be done with a file or directory of that name.
+ */
+#define PGATE_ERR_PATH_REFUSED 433
+
+/**
+ * The disk or the account's quota is full.
+ */
+#define PGATE_ERR_NO_SPACE 434
+
+/**
+ * The site's document root cannot be published to.
+ */
+#define PGATE_ERR_DOCUMENT_ROOT 435
+
+/**
+ * Nothing of the site is published that could be taken back.
+ */
+#define PGATE_ERR_NOTHING_PUBLISHED 436
+
+/**
  * The form has expired or was not made for this visitor.
  */
 #define PGATE_ERR_TOKEN_REJECTED 501
@@ -780,6 +810,78 @@ pgate_status pgate_session_render(const pgate_session *session,
  * Since 1.0.
  */
 void pgate_session_free(pgate_session *session);
+
+/**
+ * Says what is published of a site, as JSON: published, files, bytes, last, window, can_undo.
+ * Members may be added in later versions.
+ *
+ * account may be NULL: the caller's own, or for root the one that has the site. *out becomes a
+ * string, which the caller frees with pgate_string_free(). What it says comes from a process of
+ * the account and is the account's word.
+ *
+ * Starts that process and waits for it: milliseconds, seconds on a busy disk.
+ *
+ * Errors: those of pgate_account_of_site(), PGATE_ERR_SITE_ALIAS, PGATE_ERR_SITE_WITHOUT_HOSTING,
+ * PGATE_ERR_DOCUMENT_ROOT, PGATE_ERR_TOO_MANY while another process works on the site, and
+ * PGATE_ERR_SITE_NOT_FOUND too if the site was never opened.
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_publication_status(const pgate *handle,
+                                      const char *account,
+                                      const char *site,
+                                      char **out,
+                                      pgate_error **err);
+
+/**
+ * Lists the publications of a site so far, the oldest first, as a JSON array of objects: number,
+ * kind ("http", "archive", "undo", "unpublish"), opened and closed (seconds since 1970), files,
+ * bytes. Members and kinds may be added in later versions.
+ *
+ * Arguments and errors as for pgate_publication_status(). *out becomes a string, which the caller
+ * frees with pgate_string_free().
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_publication_history(const pgate *handle,
+                                       const char *account,
+                                       const char *site,
+                                       char **out,
+                                       pgate_error **err);
+
+/**
+ * Goes back to what was published before the last publication; one under way is closed first. For
+ * root only.
+ *
+ * *out becomes a string, which the caller frees with pgate_string_free(): a JSON object with
+ * number, removed, restored, set_aside (files that were changed by hand since; they are kept below
+ * .panelgate in the home), kept. Arguments as for pgate_publication_status().
+ *
+ * Takes time with the number of files. The same errors, and PGATE_ERR_NOTHING_PUBLISHED if there
+ * is nothing to go back to, PGATE_ERR_NO_SPACE. After an error it can be called again and goes on.
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_publication_undo(const pgate *handle,
+                                    const char *account,
+                                    const char *site,
+                                    char **out,
+                                    pgate_error **err);
+
+/**
+ * Removes exactly what was published, and puts back what was there before the first publication.
+ * For root only.
+ *
+ * Arguments and errors as for pgate_publication_undo(). *out becomes a string like there, which
+ * the caller frees with pgate_string_free().
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_publication_unpublish(const pgate *handle,
+                                         const char *account,
+                                         const char *site,
+                                         char **out,
+                                         pgate_error **err);
 
 /**
  * Returns the number of the error: the status that the function has returned. PGATE_OK if error

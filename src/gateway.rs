@@ -81,6 +81,14 @@ impl Direct {
     pub fn principal(&self) -> &Principal {
         &self.principal
     }
+
+    /// The socket of the broker that works with the same configuration, if one listens there.
+    fn broker(&self) -> Option<&Path> {
+        let config = &self.context.config;
+        let installed = config.path == Path::new(config::DEFAULT_PATH);
+        let socket = if installed { Path::new(broker::SOCKET) } else { config.broker.socket.as_deref()? };
+        std::os::unix::net::UnixStream::connect(socket).is_ok().then_some(socket)
+    }
 }
 
 impl Gateway for Direct {
@@ -96,8 +104,12 @@ impl Gateway for Direct {
         ops::call(&self.context, &self.principal, request)
     }
 
-    /// The worker is this process's own, and gone afterwards. While the broker's works for the site, the broker is the one to ask.
+    /// The broker's worker may have the site at this moment, so the broker is asked where it runs. Else the worker is this process's own, and gone
+    /// afterwards.
     fn manage(&self, request: &ManageRequest) -> Result<Value> {
+        if let Some(socket) = self.broker() {
+            return Remote::new(socket).manage(request);
+        }
         let workers = Workers::new(&self.context.config.publish.worker_program);
         let result = ops::endpoint::manage(&self.context, &self.principal, &workers, request, MANAGE_TIME);
         workers.finish(limits::WORKER_CLOSE_TIME);

@@ -15,6 +15,7 @@ mod licence;
 mod open;
 mod output;
 mod progress;
+mod publish;
 mod revoke;
 mod site;
 mod sites;
@@ -125,6 +126,7 @@ enum Command {
     Licence(licence::Arguments),
     Builder(builder::Arguments),
     Call(call::Arguments),
+    Publish(publish::Arguments),
     #[cfg(feature = "sandbox")]
     Demo(demo::Arguments),
 }
@@ -189,6 +191,7 @@ impl Command {
             Self::Builder(command) => command.wants_json(),
             Self::Call(_) => true,
             Self::Jobs(command) => command.wants_json(),
+            Self::Publish(command) => command.wants_json(),
             Self::Broker | Self::Worker => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
@@ -213,6 +216,7 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Licence(command) => licence::run(command, reach, output),
         Command::Builder(command) => builder::run(command, reach, output),
         Command::Call(command) => call::run(command, reach, output),
+        Command::Publish(command) => publish::run(command, reach, output),
         #[cfg(feature = "sandbox")]
         Command::Demo(command) => demo::run(command, output),
     }

@@ -25,6 +25,7 @@ mod guard;
 mod handle;
 mod options;
 mod pointer;
+mod publication;
 mod session;
 mod status;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use account::*;
 pub use call::*;
 pub use error::*;
 pub use handle::*;
+pub use publication::*;
 pub use session::*;
 pub use status::*;
 pub use text::pgate_string_free;

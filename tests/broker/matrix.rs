@@ -92,10 +92,18 @@ fn operations_that_are_not_about_an_account() {
         ("audit", json!({}), &[0]),
         ("revoke", json!({ "site": "a.example" }), &[0]),
         ("claim", json!({ "site": "a.example" }), &[0]),
+        // That it may is all that is asked here: there is no such site, no password, and no system user of that name.
+        ("publish", json!({ "method": "GET", "path": "/x" }), &[]),
+        ("unpublish", json!({ "site": "a.example", "what": "undo" }), &[]),
     ] {
         for uid in principals {
             let (got, answer) = world.ask(uid, op, args.clone());
-            let want = if allowed.contains(&uid) { "ok" } else { "forbidden" };
+            let want = match (op, uid) {
+                ("publish", WEB) => "credentials-rejected",
+                ("unpublish", 0) => "document-root",
+                _ if allowed.contains(&uid) => "ok",
+                _ => "forbidden",
+            };
             assert_eq!(got, want, "uid {uid}: {op}: {answer}");
         }
     }
@@ -108,6 +116,10 @@ fn operations_that_are_not_about_an_account() {
         ("jobs", json!({}), "bad-request"),
         ("open", json!({ "site": 5 }), "bad-request"),
         ("open", json!([1, 2]), "bad-request"),
+        ("publication", json!({ "site": "a.example" }), "bad-request"),
+        ("publication", json!({ "site": "a.example", "what": "undo" }), "bad-request"),
+        ("unpublish", json!({ "site": "a.example", "what": "status" }), "bad-request"),
+        ("unpublish", json!({ "site": "b.example", "what": "undo" }), "site-not-found"),
     ] {
         assert_eq!(world.ask(0, op, args.clone()).0, want, "{op} {args}");
     }

@@ -72,13 +72,11 @@ if wish == "good":
 /// What the client sees.
 fn attack(world: &World, uid: u32, wish: &str) -> String {
     let access = world.access(&world.a);
-    let client = world.path("client.py");
-    std::fs::write(&client, CLIENT).unwrap();
     let path = format!("/{}put.txt", access.path.trim_start_matches("/panelgate/"));
     let authorization = access.header();
     let authorization = authorization.trim_end().trim_start_matches("Authorization: ");
     let mut command = Command::new("/usr/bin/python3");
-    command.arg(&client).arg(world.socket()).args([&path, authorization, wish]);
+    command.args(["-c", CLIENT]).arg(world.socket()).args([&path, authorization, wish]);
     let output = command.uid(uid).gid(uid).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{wish}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()

@@ -67,6 +67,9 @@ fn who_may_open_what() {
             const NO: &str = "forbidden";
             let want_open = [state, state, own, NO, NO, NO, NO, NO];
             let want_view = ["ok", state, own, NO, NO, NO, NO, NO];
+            // Only the web server brings what the builder sends, and it may do nothing else; taking back is root's.
+            let want_publish = [NO, NO, NO, NO, NO, state, NO, NO];
+            let want_change = ["ok", NO, NO, NO, NO, NO, NO, NO];
             for (index, principal) in principals().iter().enumerate() {
                 let place = format!("{principal} on {} with {state}", panel.name());
                 assert_eq!(
@@ -79,6 +82,14 @@ fn who_may_open_what() {
                     want_view[index],
                     "view: {place}"
                 );
+                for (operation, want) in [
+                    (Operation::Publish, want_publish),
+                    (Operation::ViewPublication, want_view),
+                    (Operation::ChangePublication, want_change),
+                ] {
+                    let name = operation.name();
+                    assert_eq!(verdict(principal, operation, panel, &alice), want[index], "{name}: {place}");
+                }
             }
         }
     }
@@ -96,6 +107,10 @@ fn which_sites_can_be_opened() {
     assert_eq!(verdict(&Site { suspended: true, ..site(SiteKind::Main) }), "suspended");
     assert_eq!(verdict(&Site { document_root: None, ..site(SiteKind::Addon) }), "site-without-hosting");
     assert!(allow_site(Operation::ViewAccount, &site(SiteKind::Alias)).is_ok());
+    let suspended = Site { suspended: true, ..site(SiteKind::Main) };
+    assert!(allow_site(Operation::Publish, &suspended).is_err());
+    assert!(allow_site(Operation::ChangePublication, &suspended).is_ok(), "what is there can be taken back");
+    assert!(allow_site(Operation::ChangePublication, &site(SiteKind::Alias)).is_err());
 }
 
 #[test]
