@@ -26,7 +26,7 @@ pub struct ServerPlace {
 pub struct PleskBackupConfig {
     /// `url`, `ca_file`, `fingerprint`: a Plesk on another server; `None`: the one on this server.
     pub server: Option<ServerPlace>,
-    /// `key`: a secret key.
+    /// `key`: a secret key. It counts before `login`.
     pub key: Option<Secret>,
     /// `login`, `password`: a user of the panel.
     pub login: Option<(String, Secret)>,
@@ -103,8 +103,8 @@ pub(super) fn plesk(file: &IniFile) -> Result<PleskBackupConfig> {
         export_password: secret(&section, "export_password"),
         backup_password: secret(&section, "backup_password"),
     };
-    if config.server.is_some() && config.key.is_some() == config.login.is_some() {
-        return Err(section.error("url", "a Plesk on another server needs either key, or login and password"));
+    if config.server.is_some() && config.key.is_none() && config.login.is_none() {
+        return Err(section.error("url", "a Plesk on another server needs a key, or login and password"));
     }
     section.finish()?;
     Ok(config)
@@ -207,11 +207,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_together_is_an_error_with_its_line_and_no_secret() {
         for (text, part) in [
-            ("[backup.plesk]\nurl = https://p.example:8443", "needs either key, or login"),
-            (
-                "[backup.plesk]\nurl = https://p.example:8443\nkey = a\nlogin = b\npassword = c",
-                "needs either key",
-            ),
+            ("[backup.plesk]\nurl = https://p.example:8443", "needs a key, or login"),
             ("[backup.plesk]\nlogin = admin", "belong together"),
             ("[backup.plesk]\nurl = http://p.example:8880", "must be https"),
             ("[backup.plesk]\nurl = https://p.example/x", "without a path"),
