@@ -13,9 +13,11 @@ use crate::broker;
 use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::ops::backup::{self, ProjectWish, Seen};
 use crate::ops::endpoint::ManageRequest;
 use crate::ops::{self, CallRequest, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
 use crate::publish::workers::Workers;
+use crate::store::Queued;
 use crate::sys::{environment, identity};
 
 pub use crate::broker::client::Remote;
@@ -45,6 +47,26 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// See [`ErrorKind`].
     fn manage(&self, request: &ManageRequest) -> Result<Value>;
+
+    /// Queues a backup of the project of a site. A second wish joins the first one.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn backup_project(&self, _wish: &ProjectWish) -> Result<Queued> {
+        Err(no_backups())
+    }
+
+    /// The backups of the project of a site, and the last job.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn project_backups(&self, _wish: &ProjectWish) -> Result<Seen> {
+        Err(no_backups())
+    }
+}
+
+fn no_backups() -> Error {
+    Error::new(ErrorKind::BackupUnsupported, "there are no backups here")
 }
 
 /// The use cases in this process, for the user that the kernel says it runs as.
@@ -115,6 +137,14 @@ impl Gateway for Direct {
         workers.finish(limits::WORKER_CLOSE_TIME);
         result
     }
+
+    fn backup_project(&self, wish: &ProjectWish) -> Result<Queued> {
+        backup::queue_project(&self.context, &self.principal, wish)
+    }
+
+    fn project_backups(&self, wish: &ProjectWish) -> Result<Seen> {
+        backup::project_backups(&self.context, &self.principal, wish).map(|backups| Seen::of(&backups))
+    }
 }
 
 impl Gateway for Remote {
@@ -132,6 +162,14 @@ impl Gateway for Remote {
 
     fn manage(&self, request: &ManageRequest) -> Result<Value> {
         self.manage(request)
+    }
+
+    fn backup_project(&self, wish: &ProjectWish) -> Result<Queued> {
+        self.backup_project(wish)
+    }
+
+    fn project_backups(&self, wish: &ProjectWish) -> Result<Seen> {
+        self.project_backups(wish)
     }
 }
 

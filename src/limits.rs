@@ -357,6 +357,16 @@ pub const JOB_STACK_BYTES: usize = 1024 * 1024;
 
 /// Days for which jobs that have ended are remembered.
 pub const JOB_DAYS: u64 = 90;
+
+/// Most attempts of a backup; with the pauses between them, about half an hour.
+pub const BACKUP_ATTEMPTS: u32 = 6;
+
+/// Time within which a second wish for the same backup is answered by the one that is done already.
+pub const BACKUP_JOIN: Duration = Duration::from_secs(10 * 60);
+
+/// Most backups of one project that an account is shown.
+pub const BACKUPS_SHOWN: usize = 100;
+
 /// Generations of publication credentials that are taken: the current one and those before it.
 pub const CREDENTIAL_GENERATIONS: u64 = 3;
 

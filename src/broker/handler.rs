@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::ops::backup;
 use crate::ops::policy::{self, Operation};
 use crate::ops::quota::Quota;
 use crate::ops::{self, Context, Principal, admin, published};
@@ -24,8 +25,8 @@ use crate::types::{Reference, Username, quote};
 use super::protocol::{self, Answer, Request};
 use super::publication::{Admission, Endpoint, Promise};
 use super::wire::{
-    Admitted, AuditArgs, CallArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs,
-    RevokeArgs, WireOverview,
+    Admitted, AuditArgs, BackupArgs, CallArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs,
+    PublishArgs, RevokeArgs, WireOverview,
 };
 
 /// What all requests share.
@@ -195,8 +196,18 @@ impl Desk {
                 bounded(ops::call(context, principal, &args.into_request(reference)?)?)
             }
             Operation::ViewStatus => Ok(self.status(load)),
-            Operation::ManageJobs => {
-                Err(Error::new(ErrorKind::BadRequest, "jobs are managed on the command line, by root"))
+            Operation::BackupProject => {
+                let args: BackupArgs = read(args)?;
+                let _share = self.share(principal, args.account())?;
+                value(&backup::queue_project(context, principal, &args.into_wish()?)?)
+            }
+            Operation::ViewBackups => {
+                let args: BackupArgs = read(args)?;
+                let _share = self.share(principal, args.account())?;
+                value(&backup::Seen::of(&backup::project_backups(context, principal, &args.into_wish()?)?))
+            }
+            Operation::ManageJobs | Operation::ManageBackups => {
+                Err(Error::new(ErrorKind::BadRequest, "this is done on the command line, by root"))
             }
             Operation::ViewPublication | Operation::ChangePublication => {
                 let args: ManageArgs = read(args)?;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::admin::Target;
+use crate::ops::backup::ProjectWish;
 use crate::ops::endpoint::{Head, ManageRequest, Reply};
 use crate::ops::internal::Word;
 use crate::ops::token::Binding;
@@ -312,6 +313,47 @@ impl ManageArgs {
             let text = format!("\"{}\" is no part of \"{}\"", what.name(), operation.name());
             Err(Error::new(ErrorKind::BadRequest, text))
         }
+    }
+}
+
+/// Arguments of `backup-project` and `backups`.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct BackupArgs {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    account: Option<Username>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    site: Option<Domain>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    panel_session: Option<[String; 2]>,
+}
+
+impl BackupArgs {
+    pub(super) fn of(wish: &ProjectWish) -> Self {
+        Self {
+            account: wish.account.clone(),
+            site: wish.site.clone(),
+            token: wish.form.as_ref().map(|(token, _)| token.clone()),
+            session: wish.form.as_ref().map(|(_, binding)| hex(&binding.session)),
+            panel_session: wish.panel_session.as_ref().map(session_pair),
+        }
+    }
+
+    pub(super) fn account(&self) -> Option<&Username> {
+        self.account.as_ref()
+    }
+
+    pub(super) fn into_wish(self) -> Result<ProjectWish> {
+        let form = match (self.token, self.session) {
+            (None, None) => None,
+            (Some(token), Some(session)) => Some((token, binding(&session)?)),
+            _ => return Err(Error::new(ErrorKind::BadRequest, "token and session belong together")),
+        };
+        let panel_session = panel_session(self.panel_session)?;
+        Ok(ProjectWish { account: self.account, site: self.site, form, panel_session })
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod asking;
 mod audit;
+mod backup;
 mod broker;
 mod builder;
 mod call;
@@ -112,6 +113,7 @@ enum Command {
     /// systemd starts it (panelgate.service) and passes it the socket. By hand it listens on --socket. It reads the configuration once and again on
     /// SIGHUP; SIGTERM ends it when what is running is finished.
     Broker,
+    Backup(backup::Arguments),
     Jobs(jobs::Arguments),
     /// Work below one document root, for the process that started this one
     ///
@@ -186,6 +188,7 @@ impl Command {
             Self::Audit(command) => command.json,
             Self::Revoke(command) => command.json,
             Self::Site(command) => command.wants_json(),
+            Self::Backup(command) => command.wants_json(),
             Self::Template(command) => command.wants_json(),
             Self::Licence(command) => command.wants_json(),
             Self::Builder(command) => command.wants_json(),
@@ -206,6 +209,7 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Sites(command) => sites::run(command, reach, output),
         Command::Doctor(command) => doctor::run(command, reach, output),
         Command::Broker => broker::run(reach),
+        Command::Backup(command) => backup::run(command, reach, output),
         Command::Jobs(command) => jobs::run(command, reach, output),
         Command::Worker => Err(Error::new(ErrorKind::InvalidArgument, "a worker takes no further arguments")),
         Command::Status(command) => status::run(command, reach, output),

@@ -8,6 +8,7 @@
 //! doing a step twice does no harm.
 
 mod backoff;
+mod backup;
 mod close_site;
 mod handle;
 mod runner;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::error::Result;
 use crate::limits;
-use crate::ops::Context;
+use crate::ops::{self, Context};
 use crate::store::Job;
 
 pub use handle::Handle;
@@ -51,10 +52,19 @@ struct Kind {
 }
 
 /// All kinds. A row of another kind waits for a version that knows it.
-const KINDS: [Kind; 1] = [Kind {
-    name: CLOSE_SITE,
-    attempts: limits::JOB_ATTEMPTS,
-    persistent: true,
-    time: |config| config.backup.timeout,
-    work: close_site::run,
-}];
+const KINDS: [Kind; 2] = [
+    Kind {
+        name: CLOSE_SITE,
+        attempts: limits::JOB_ATTEMPTS,
+        persistent: true,
+        time: |config| config.backup.timeout,
+        work: close_site::run,
+    },
+    Kind {
+        name: ops::backup::JOB,
+        attempts: limits::BACKUP_ATTEMPTS,
+        persistent: false,
+        time: |config| config.backup.timeout,
+        work: backup::run,
+    },
+];

@@ -1,6 +1,7 @@
 //! The use cases, over one [`Context`]. Policy is a pure function here; who the caller is was decided before, by the kernel.
 
 pub mod admin;
+pub mod backup;
 mod binding;
 mod call;
 pub mod doctor;
@@ -21,6 +22,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
+use crate::backup::plesk::Plesk;
 use crate::builder::Client;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
@@ -52,6 +54,7 @@ pub struct Context {
     fields_named: AtomicBool,
     key: OnceLock<InstallKey>,
     store: OnceLock<Store>,
+    plesk: OnceLock<Plesk>,
     /// Refusals of each account that the audit still takes.
     refusals: Mutex<Quota<Option<Username>>>,
 }
@@ -74,6 +77,7 @@ impl Context {
             fields_named: AtomicBool::new(false),
             key: OnceLock::new(),
             store: OnceLock::new(),
+            plesk: OnceLock::new(),
             refusals,
         })
     }
@@ -105,6 +109,18 @@ impl Context {
         }
         let store = Store::open(&self.config.state_dir)?;
         Ok(self.store.get_or_init(|| store))
+    }
+
+    /// The Plesk that makes backups, with what was found out about it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if its settings cannot be used.
+    pub(crate) fn plesk(&self) -> Result<&Plesk> {
+        if let Some(plesk) = self.plesk.get() {
+            return Ok(plesk);
+        }
+        let plesk = Plesk::new(&self.config)?;
+        Ok(self.plesk.get_or_init(|| plesk))
     }
 
     /// Whether the audit takes one more refusal of an account: those who are refused without end must not fill the disk.

@@ -110,6 +110,15 @@ impl Store {
         self.with("it cannot be read", |connection| current(connection, domain))
     }
 
+    /// The current rows of all domains.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn current_sites(&self) -> Result<Vec<SiteRow>> {
+        let sql = format!("SELECT {COLUMNS} FROM sites WHERE closed IS NULL ORDER BY domain");
+        self.with("it cannot be read", |connection| connection.prepare(&sql)?.query_map([], read)?.collect())
+    }
+
     /// The row with an endpoint token.
     ///
     /// # Errors

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::users::User;
+
 /// What a program printed and how it ended.
 #[derive(Debug)]
 pub struct Output {
@@ -103,11 +105,33 @@ pub fn run_while(
     deadline: Duration,
     wanted: &dyn Fn() -> bool,
 ) -> Result<Output, RunError> {
+    run_command(task, None, limit, deadline, wanted)
+}
+
+/// Like [`run_task`], as another user, with that user's own group only. Only root can do that for anybody but itself.
+///
+/// # Errors
+/// See [`RunError`]. An exit code other than 0 is not an error here.
+pub fn run_as(user: &User, task: &Task<'_>, limit: u64, deadline: Duration) -> Result<Output, RunError> {
+    if user.uid == 0 || user.gid == 0 {
+        return Err(RunError::Start(io::Error::other("it must not run as root")));
+    }
+    run_command(task, Some((user.uid, user.gid)), limit, deadline, &|| true)
+}
+
+fn run_command(
+    task: &Task<'_>,
+    user: Option<(u32, u32)>,
+    limit: u64,
+    deadline: Duration,
+    wanted: &dyn Fn() -> bool,
+) -> Result<Output, RunError> {
     if !task.program.is_absolute() {
         return Err(RunError::Start(io::Error::other("the path is not absolute")));
     }
     let stdin = if task.input.is_empty() { Stdio::null() } else { Stdio::piped() };
-    let mut child = Command::new(task.program)
+    let mut command = Command::new(task.program);
+    command
         .args(task.arguments)
         .env_clear()
         .envs(task.environment.iter().map(|(name, value)| (name, value)))
@@ -115,9 +139,12 @@ pub fn run_while(
         .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(RunError::Start)?;
+        .process_group(0);
+    if let Some((uid, gid)) = user {
+        // Further groups are dropped with the uid.
+        command.uid(uid).gid(gid);
+    }
+    let mut child = command.spawn().map_err(RunError::Start)?;
     let patience = Patience { end: Instant::now() + deadline, deadline, wanted };
     let result = converse(&mut child, task.input, limit, &patience).and_then(|(stdout, stderr)| {
         let status = wait(&mut child, &patience)?;
@@ -342,6 +369,23 @@ mod tests {
             assert!(matches!(result, Err(RunError::Stopped)), "{script}");
         }
         assert!(start.elapsed() < 20 * SECOND);
+    }
+
+    #[test]
+    fn another_user_is_that_user_alone() {
+        let task = Task {
+            program: Path::new("/usr/bin/id"),
+            arguments: &[],
+            environment: &[],
+            directory: Path::new("/"),
+            input: b"",
+        };
+        let user = |uid| User { name: "x".into(), uid, gid: uid, home: "/".into() };
+        assert!(matches!(run_as(&user(0), &task, 1000, SECOND), Err(RunError::Start(_))));
+        if super::super::identity::uids().effective == 0 {
+            let output = run_as(&user(54_321), &task, 1000, 10 * SECOND).unwrap();
+            assert_eq!(output.stdout, b"uid=54321 gid=54321 groups=54321\n");
+        }
     }
 
     #[test]

@@ -266,7 +266,7 @@ impl BackupProvider for Installatron {
         }))
     }
 
-    fn remove(&self, subject: &Subject, entry: &EntryId) -> Result<()> {
+    fn remove(&self, subject: &Subject, _: Option<&Account>, entry: &EntryId) -> Result<()> {
         let (id, _) = self.certain(subject, entry)?;
         self.client.delete_backup(&id)
     }

@@ -289,15 +289,15 @@ fn what_cannot_be_undone_is_done_to_a_certain_backup_of_that_site_only() {
     assert_eq!(failure(foreign).kind(), ErrorKind::BackupNotFound, "the other site's");
     for entry in [id(7), EntryId::new("../x").unwrap()] {
         assert_eq!(
-            failure(provider.remove(&of_site("shop.example"), &entry)).kind(),
+            failure(provider.remove(&of_site("shop.example"), None, &entry)).kind(),
             ErrorKind::BackupNotFound
         );
     }
     server.with(|state| state.confused = true);
-    let error = failure(provider.remove(&of_site("blog.example"), &id(1)));
+    let error = failure(provider.remove(&of_site("blog.example"), None, &id(1)));
     assert_eq!(error.kind(), ErrorKind::BackupProtocol, "list and view do not agree");
     server.with(|state| state.confused = false);
-    provider.remove(&of_site("blog.example"), &id(1)).unwrap();
+    provider.remove(&of_site("blog.example"), None, &id(1)).unwrap();
     assert_eq!(server.with(|state| state.backups.len()), 1);
 }
 

@@ -9,7 +9,7 @@ use crate::backup::BackupFile;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::panel::Tree;
-use crate::sys::process::{self, RunError, Task};
+use crate::sys::process::{self, Task};
 use crate::types::quote;
 
 use super::program::{Finished, Run};
@@ -25,8 +25,7 @@ const DEPTH: usize = 16;
 /// Runs the backup program to its end, or until nobody wants it any more.
 ///
 /// # Errors
-/// [`ErrorKind::BackupProvider`] if it cannot be started, hangs or floods; [`ErrorKind::BackupFailed`] if it was stopped. A program that fails is no
-/// error here.
+/// [`ErrorKind::BackupProvider`] if it cannot be started, hangs, floods, or is wanted no more. A program that fails is no error here.
 pub(super) fn run(program: &Path, run: &Run<'_>, wanted: &dyn Fn() -> bool) -> Result<Finished> {
     let mut arguments = vec!["bin", "pleskbackup"];
     arguments.extend(run.arguments.iter().map(String::as_str));
@@ -48,11 +47,8 @@ pub(super) fn run(program: &Path, run: &Run<'_>, wanted: &dyn Fn() -> bool) -> R
     };
     let output = process::run_while(&task, limits::COMMAND_OUTPUT_BYTES, run.deadline, wanted);
     let output = output.map_err(|error| {
-        let kind = match error {
-            RunError::Stopped => ErrorKind::BackupFailed,
-            _ => ErrorKind::BackupProvider,
-        };
-        Error::new(kind, format!("{} bin pleskbackup", program.display())).with_source(error)
+        Error::new(ErrorKind::BackupProvider, format!("{} bin pleskbackup", program.display()))
+            .with_source(error)
     })?;
     Ok(Finished {
         success: output.status.success(),

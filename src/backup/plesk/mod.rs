@@ -29,10 +29,11 @@ use standins::plesk_schema as standin;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::backup::BackupProvider;
-use crate::config::Config;
+use crate::backup::ProviderKind;
+use crate::config::{Config, PleskBackupConfig};
 use crate::error::Result;
 use crate::panel::Tree;
 
@@ -42,19 +43,58 @@ pub use provider_xml::PleskXml;
 pub use replies::{Owner, Task, TaskState, Tasks};
 pub use values::*;
 
-/// The ways to make backups with Plesk that the configuration names: its program on this server, or both ways to another server, of which one says
-/// that it can do nothing.
-///
-/// # Errors
-/// [`crate::error::ErrorKind::Config`].
-pub fn providers(config: &Config) -> Result<Vec<Arc<dyn BackupProvider>>> {
-    let settings = &config.plesk_backup;
-    let Some(server) = &settings.server else {
-        let tree = Tree::new(&config.panel.root);
-        let place = provider_program::Where::Here { program: tree.path(&config.panel.plesk_command), tree };
-        return Ok(vec![Arc::new(PleskProgram::new(place, settings.clone()))]);
-    };
-    let remote = Arc::new(provider_xml::Remote::new(settings, server)?);
-    let there = provider_program::Where::There(remote.clone());
-    Ok(vec![Arc::new(PleskXml::new(remote)), Arc::new(PleskProgram::new(there, settings.clone()))])
+/// The Plesk of a configuration, with what is known about it: its own program on this server, or both ways to another one. What is found out about a
+/// server is remembered here, so there is one of these for a process.
+pub struct Plesk {
+    remote: Option<Arc<provider_xml::Remote>>,
+    here: Tree,
+    settings: PleskBackupConfig,
+    command: PathBuf,
+    spelling: Arc<provider_program::Spellings>,
+}
+
+impl Plesk {
+    /// Takes the settings; nothing is called yet.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Config`] if there are no credentials for another server.
+    pub fn new(config: &Config) -> Result<Self> {
+        let settings = config.plesk_backup.clone();
+        let remote = settings.server.as_ref().map(|server| provider_xml::Remote::new(&settings, server));
+        Ok(Self {
+            remote: remote.transpose()?.map(Arc::new),
+            here: Tree::new(&config.panel.root),
+            command: config.panel.plesk_command.clone(),
+            settings,
+            spelling: Arc::default(),
+        })
+    }
+
+    /// Which of the two ways this Plesk takes now.
+    ///
+    /// # Errors
+    /// If another server must be asked, and cannot be or has neither.
+    pub fn kind(&self) -> Result<ProviderKind> {
+        match self.remote.as_ref().map(|remote| remote.route()).transpose()? {
+            Some(route::Route::Xml(_)) => Ok(ProviderKind::PleskXml),
+            Some(route::Route::Program) | None => Ok(ProviderKind::PleskCli),
+        }
+    }
+
+    /// The XML API of another server, if one is configured.
+    pub fn xml(&self) -> Option<PleskXml> {
+        self.remote.clone().map(PleskXml::new)
+    }
+
+    /// Plesk's own program, there or here.
+    pub fn program(&self) -> PleskProgram {
+        let place = match &self.remote {
+            Some(remote) => provider_program::Where::There(remote.clone()),
+            None => {
+                let tree = self.here.clone();
+                provider_program::Where::Here { program: tree.path(&self.command), tree }
+            }
+        };
+        PleskProgram::new(place, self.settings.clone(), self.spelling.clone())
+    }
 }

@@ -113,29 +113,15 @@ pub(super) fn entry(subject: &Subject, file: &FileName) -> Option<EntryId> {
     EntryId::new(format!("{kind}:{name}:{file}")).ok()
 }
 
-/// What [`entry`] made, if it is of the kind of object that is asked for.
+/// The file of what [`entry`] made for this object.
 ///
 /// # Errors
-/// [`ErrorKind::BackupNotFound`].
-pub(super) fn read_entry(wanted: &backup::Subject, entry: &EntryId) -> Result<(Subject, FileName)> {
-    let unknown =
-        || Error::new(ErrorKind::BackupNotFound, format!("Plesk has no backup {entry} of {wanted}"));
-    let mut parts = entry.as_str().splitn(3, ':');
-    let (Some(kind), Some(name), Some(file)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(unknown());
-    };
-    let subject = match (kind, wanted) {
-        ("webspace", backup::Subject::Account { .. }) => {
-            Subject::Webspace(Webspace::Name(crate::types::Domain::new(name).map_err(|_| unknown())?))
-        }
-        ("customer", backup::Subject::Customer { login }) if login.as_str() == name => {
-            Subject::Customer(Customer::Login(Login::new(name)?))
-        }
-        ("reseller", backup::Subject::Reseller { login }) if login.as_str() == name => {
-            Subject::Reseller(Reseller::Login(Login::new(name)?))
-        }
-        ("server", backup::Subject::Server) if name.is_empty() => Subject::Server,
-        _ => return Err(unknown()),
-    };
-    Ok((subject, FileName::new(file).map_err(|_| unknown())?))
+/// [`ErrorKind::BackupNotFound`] if it is of another object, or no name of a backup at all.
+pub(super) fn read_entry(of: &Subject, wanted: &EntryId) -> Result<FileName> {
+    let mut parts = wanted.as_str().splitn(3, ':').skip(2);
+    let file = parts.next().and_then(|file| FileName::new(file).ok());
+    // The name that this file would have for the object that is asked about.
+    file.filter(|file| entry(of, file).as_ref() == Some(wanted)).ok_or_else(|| {
+        Error::new(ErrorKind::BackupNotFound, format!("Plesk has no backup {wanted} of what is asked about"))
+    })
 }

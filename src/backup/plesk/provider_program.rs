@@ -44,12 +44,16 @@ pub(super) enum Where {
 pub struct PleskProgram {
     place: Where,
     config: PleskBackupConfig,
-    spelling: Mutex<Option<(Spelling, Instant)>>,
+    spelling: Arc<Spellings>,
 }
 
+/// How the program writes its command line, and since when that is known.
+#[derive(Default)]
+pub(super) struct Spellings(Mutex<Option<(Spelling, Instant)>>);
+
 impl PleskProgram {
-    pub(super) fn new(place: Where, config: PleskBackupConfig) -> Self {
-        Self { place, config, spelling: Mutex::new(None) }
+    pub(super) fn new(place: Where, config: PleskBackupConfig, spelling: Arc<Spellings>) -> Self {
+        Self { place, config, spelling }
     }
 
     fn run(&self, run: &Run<'_>, wanted: &dyn Fn() -> bool) -> Result<Finished> {
@@ -61,7 +65,7 @@ impl PleskProgram {
 
     /// How this version writes its command line; its own help says so.
     fn spelling(&self) -> Result<Spelling> {
-        let known = *self.spelling.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = *self.spelling.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((spelling, since)) = known
             && since.elapsed() < limits::PLESK_ROUTE_MEMORY
         {
@@ -75,7 +79,7 @@ impl PleskProgram {
         let help = self.run(&help, &|| true)?;
         // Some programs print their help as a complaint, and some end with an error after it.
         let spelling = Spelling::of_help(&format!("{}\n{}", help.output, help.complaint))?;
-        *self.spelling.lock().unwrap_or_else(PoisonError::into_inner) = Some((spelling, Instant::now()));
+        *self.spelling.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((spelling, Instant::now()));
         Ok(spelling)
     }
 

@@ -229,6 +229,11 @@ impl BackupProvider for PleskXml {
     fn start(&self, order: &Order<'_>, _: &dyn Control) -> Result<Started> {
         let subject = order::subject(KIND, &order.request.subject, order.account)?;
         let options = order::options(KIND, order)?;
+        // The answer to an earlier attempt may have been lost on its way.
+        let runs = self.task_of_prefix(&subject, &order::prefix(order)?)?;
+        if let Some(task) = runs.filter(|task| task.state == TaskState::Working) {
+            return task_id(task.id.to_string()).map(Started::Task);
+        }
         let task = self.ask(|session| session.backup(&subject, &options))?;
         let text = task.map_or_else(|| LISTED.to_owned(), |task| task.to_string());
         task_id(text).map(Started::Task)
@@ -316,11 +321,13 @@ impl BackupProvider for PleskXml {
     fn download(
         &self,
         subject: &backup::Subject,
+        account: Option<&Account>,
         entry: &EntryId,
         to: &mut dyn Write,
         control: &dyn Control,
     ) -> Result<u64> {
-        let (subject, file) = order::read_entry(subject, entry)?;
+        let subject = order::subject(KIND, subject, account)?;
+        let file = order::read_entry(&subject, entry)?;
         // Once it flows it is not begun again, so it is not asked through `with`.
         let Route::Xml(version) = self.remote.route()? else {
             return Err(Capabilities::lacks(KIND, Action::Download));
@@ -350,8 +357,9 @@ impl BackupProvider for PleskXml {
         Ok(Started::Done(Outcome::default()))
     }
 
-    fn remove(&self, subject: &backup::Subject, entry: &EntryId) -> Result<()> {
-        let (subject, file) = order::read_entry(subject, entry)?;
+    fn remove(&self, subject: &backup::Subject, account: Option<&Account>, entry: &EntryId) -> Result<()> {
+        let subject = order::subject(KIND, subject, account)?;
+        let file = order::read_entry(&subject, entry)?;
         self.ask(|session| session.remove(&subject, &file))
     }
 }

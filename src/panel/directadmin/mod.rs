@@ -18,6 +18,7 @@ use crate::limits;
 use crate::types::AccountId;
 
 use session::Sessions;
+pub(super) use session::address;
 use sites::SiteReader;
 use user_conf::UserConf;
 

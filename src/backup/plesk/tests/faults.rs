@@ -76,7 +76,7 @@ fn what_is_no_answer_is_an_error_that_says_what_came() {
         plesk.behave(|behaviour| behaviour.instead = Some(whole(200, body)));
         let entry = crate::backup::EntryId::new("webspace:shop.example:x.xml").unwrap();
         let mut file = Vec::new();
-        failure(provider.download(&of_account(), &entry, &mut file, &Free));
+        failure(provider.download(&of_account(), Some(&account("shop.example")), &entry, &mut file, &Free));
         assert!(file.is_empty(), "nothing but the file is kept: {body}");
     }
 }
@@ -85,7 +85,7 @@ fn what_is_no_answer_is_an_error_that_says_what_came() {
 fn who_hangs_is_cut_off() {
     let plesk = legacy();
     let text = format!("{}key = {KEY}\n", plesk.settings()).replace("timeout = 5", "timeout = 1");
-    let provider = crate::backup::plesk::providers(&config(&text)).unwrap().remove(0);
+    let provider = crate::backup::plesk::Plesk::new(&config(&text)).unwrap().xml().unwrap();
     provider.capabilities().unwrap();
     for instead in [Instead::Hang, Instead::Stall] {
         plesk.behave(|behaviour| behaviour.instead = Some(instead.clone()));
@@ -97,7 +97,7 @@ fn who_hangs_is_cut_off() {
     plesk.behave(|behaviour| behaviour.instead = Some(Instead::Stall));
     let entry = crate::backup::EntryId::new("webspace:shop.example:x.xml").unwrap();
     let begin = Instant::now();
-    failure(provider.download(&of_account(), &entry, &mut Vec::new(), &Free));
+    failure(provider.download(&of_account(), Some(&account("shop.example")), &entry, &mut Vec::new(), &Free));
     assert!(
         begin.elapsed() < Duration::from_secs(10),
         "a transfer that stands still ends before its whole time"
@@ -109,7 +109,7 @@ fn a_certificate_counts_by_its_authority_or_its_fingerprint_alone() {
     let plesk = legacy();
     let ask = |trust: &str| {
         let text = format!("[backup.plesk]\nurl = {}\nkey = {KEY}\n{trust}\n", plesk.server.origin());
-        crate::backup::plesk::providers(&config(&text)).unwrap().remove(0).capabilities()
+        crate::backup::plesk::Plesk::new(&config(&text)).unwrap().xml().unwrap().capabilities()
     };
     assert_eq!(failure(ask("")).kind(), ErrorKind::BackupTls);
     assert!(!ask(&format!("fingerprint = {}", plesk.server.fingerprint)).unwrap().actions.is_empty());

@@ -33,7 +33,8 @@ pub(super) fn config(text: &str) -> Config {
 
 /// Both providers of a server, the XML API's first.
 pub(super) fn providers(plesk: &Plesk, lines: &str) -> Vec<Arc<dyn BackupProvider>> {
-    super::providers(&config(&format!("{}{lines}\n", plesk.settings()))).unwrap()
+    let plesk = super::Plesk::new(&config(&format!("{}{lines}\n", plesk.settings()))).unwrap();
+    vec![Arc::new(plesk.xml().unwrap()), Arc::new(plesk.program())]
 }
 
 /// The provider by the XML API, with the key.

@@ -36,22 +36,37 @@ fn a_backup_from_its_start_to_its_end_and_back() {
     let listed = provider.list(&of_account(), Some(&account)).unwrap();
     assert_eq!((&listed[0].id, listed[0].made), (&entry, Some(1_489_662_000)));
     let mut file = Vec::new();
-    let length = provider.download(&of_account(), &entry, &mut file, &Free).unwrap();
+    let length = provider.download(&of_account(), Some(&account), &entry, &mut file, &Free).unwrap();
     assert!(
         file == plesk.state.lock().unwrap().stored[0].content,
         "the file comes as it is, though it is XML too"
     );
     assert_eq!(length, file.len() as u64);
-    provider.remove(&of_account(), &entry).unwrap();
+    provider.remove(&of_account(), Some(&account), &entry).unwrap();
     assert!(provider.list(&of_account(), Some(&account)).unwrap().is_empty());
     for result in [
-        provider.remove(&of_account(), &entry),
-        provider.download(&of_account(), &entry, &mut file, &Free).map(drop),
+        provider.remove(&of_account(), Some(&account), &entry),
+        provider.download(&of_account(), Some(&account), &entry, &mut file, &Free).map(drop),
     ] {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::BackupNotFound);
     }
-    let wrong = EntryId::new("customer:x:f").unwrap();
-    assert_eq!(provider.remove(&of_account(), &wrong).unwrap_err().kind(), ErrorKind::BackupNotFound);
+    for other in [
+        "customer:x:f",
+        "webspace:other.example:pg-42-a7_info_1703161100.xml",
+        "f",
+        "webspace:shop.example:../f",
+    ] {
+        let wrong = EntryId::new(other).unwrap();
+        assert_eq!(
+            provider.remove(&of_account(), Some(&account), &wrong).unwrap_err().kind(),
+            ErrorKind::BackupNotFound
+        );
+    }
+    let wrong = EntryId::new("server::f").unwrap();
+    assert_eq!(
+        provider.remove(&of_account(), Some(&account), &wrong).unwrap_err().kind(),
+        ErrorKind::BackupNotFound
+    );
 }
 
 #[test]
