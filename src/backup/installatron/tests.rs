@@ -321,8 +321,7 @@ fn a_database_of_its_own_is_sent_in_the_body_alone() {
 fn program(script: &str) -> (tempfile::TempDir, InstallatronConfig) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("installatron");
-    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    crate::backup::plesk::standins::program(&path, &format!("#!/bin/sh\n{script}\n"));
     let config =
         config(&format!("[backup.installatron]\nway = command\ntimeout = 1\ncommand = {}\n", path.display()));
     (dir, config)

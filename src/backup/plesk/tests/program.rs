@@ -3,7 +3,6 @@ use crate::backup::plesk::standins::plesk::LOGIN;
 use crate::backup::{DestinationName, Outcome, Polled, Started};
 use crate::error::{ErrorKind, Result};
 use std::cell::Cell;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -86,8 +85,7 @@ D="$T/var/lib/psa/dumps/domains/$4"; P="$6"
             tree = here.root.path().display()
         );
         let program = here.path("usr/sbin/plesk");
-        std::fs::write(&program, script).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        super::super::standins::program(&program, &script);
         here
     }
 
@@ -151,7 +149,7 @@ fn a_program_that_fails_or_lies_is_a_failure_with_its_reason() {
         assert_clean(&error);
     }
     let mute = Here::new(MAKES);
-    std::fs::write(mute.path("usr/sbin/plesk"), "#!/bin/sh\necho 'Permission denied'\n").unwrap();
+    super::super::standins::program(&mute.path("usr/sbin/plesk"), "#!/bin/sh\necho 'Permission denied'\n");
     let error = mute.provider().start(&order(&request, &account), &Free).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BackupProtocol, "{error}");
     std::fs::remove_file(mute.path("usr/sbin/plesk")).unwrap();
