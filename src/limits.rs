@@ -537,3 +537,42 @@ pub const JOURNAL_SYNC: Duration = Duration::from_secs(1);
 
 /// Longest wait for another worker of a site to end.
 pub const SITE_LOCK_TIME: Duration = Duration::from_secs(2);
+
+/// Largest packet to Plesk's XML API, in bytes.
+pub const PLESK_PACKET_BYTES: usize = 64 * 1024;
+
+/// Largest answer of Plesk's XML API, in bytes; a file that it sends has its own bound.
+pub const PLESK_REPLY_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Most elements and texts of an answer of Plesk's XML API.
+pub const PLESK_REPLY_NODES: u32 = 500_000;
+
+/// Longest value in a packet to Plesk, in bytes.
+pub const PLESK_VALUE_BYTES: usize = 1024;
+
+/// Longest wait for a connection to what makes backups.
+pub const PROVIDER_CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// Longest call of what makes backups, where the call does not do the work itself.
+pub const PROVIDER_CALL_TIME: Duration = Duration::from_secs(120);
+
+/// Longest silence of what makes backups in the middle of a call.
+pub const PROVIDER_SILENCE: Duration = Duration::from_secs(60);
+
+/// Longest transfer of one file from or to what makes backups.
+pub const PROVIDER_TRANSFER_TIME: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Longest run of a program that makes a backup.
+pub const PROVIDER_WORK_TIME: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Time for which the way to make backups on a Plesk, once found out, is taken again without asking.
+pub const PLESK_ROUTE_MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Most files and directories of Plesk's storage of backups that one look goes through.
+pub const PLESK_DUMP_ENTRIES: usize = 2_000_000;
+
+/// Largest answer of Installatron, in bytes.
+pub const INSTALLATRON_REPLY_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Most pages of a list of Installatron's.
+pub const INSTALLATRON_PAGES: usize = 200;

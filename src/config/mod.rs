@@ -6,6 +6,7 @@
 mod backup;
 mod calls;
 pub mod ini;
+mod providers;
 mod session;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::types::{Domain, HostPattern, Network, Secret, Username, WebUrl, quote
 
 pub use backup::{BackupConfig, RestoreWay};
 use ini::{IniFile, Section};
+pub use providers::{InstallatronConfig, InstallatronWay, PleskBackupConfig, PluginPanel, ServerPlace};
 pub(crate) use session::RESERVED_FIELDS;
 pub use session::{Feature, ServerIp, SessionConfig};
 
@@ -46,6 +48,10 @@ pub struct Config {
     pub broker: BrokerConfig,
     /// `[backup]`
     pub backup: BackupConfig,
+    /// `[backup.plesk]`
+    pub plesk_backup: PleskBackupConfig,
+    /// `[backup.installatron]`; `None`: Installatron is not used.
+    pub installatron: Option<InstallatronConfig>,
     /// `[lifecycle] grace`: how long the project of a site that is gone is kept at the builder; 24 hours unless set.
     pub grace: Duration,
     /// `[store] dir`: the directory of the state, `/var/lib/panelgate` unless set.
@@ -311,6 +317,8 @@ impl Config {
             sites: sites(&file)?,
             broker: broker(&file)?,
             backup: backup::read(&file, &state_dir)?,
+            plesk_backup: providers::plesk(&file)?,
+            installatron: providers::installatron(&file)?,
             grace: grace(&file)?,
             state_dir,
             audit_days,
@@ -331,7 +339,7 @@ impl Config {
     }
 }
 
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 16] = [
     "panel",
     "cpanel",
     "directadmin",
@@ -343,6 +351,8 @@ const SECTIONS: [&str; 14] = [
     "publish",
     "broker",
     "backup",
+    "backup.plesk",
+    "backup.installatron",
     "lifecycle",
     "store",
     "log",

@@ -244,7 +244,7 @@ pub fn open_project_backup(
 /// [`ErrorKind::Forbidden`]; those of the provider.
 pub fn list(context: &Context, principal: &Principal, subject: &Subject, scope: Scope) -> Result<Vec<Entry>> {
     policy::allow(principal, Operation::ManageBackups, context.panel.kind())?;
-    let provider = providers::choose(context, scope)?;
+    let provider = providers::choose(context, subject, scope)?;
     provider.capabilities()?.allow(provider.kind(), Action::List)?;
     let facts = facts(context, subject, None)?;
     provider.list(subject, facts.account.as_ref())
@@ -264,7 +264,7 @@ pub fn download(
     control: &dyn crate::backup::Control,
 ) -> Result<u64> {
     policy::allow(principal, Operation::ManageBackups, context.panel.kind())?;
-    let provider = providers::choose(context, scope)?;
+    let provider = providers::choose(context, subject, scope)?;
     provider.capabilities()?.allow(provider.kind(), Action::Download)?;
     let facts = facts(context, subject, None)?;
     provider.download(subject, facts.account.as_ref(), entry, to, control)
@@ -384,7 +384,7 @@ fn queue_checked(
     task: Task,
     fresh: bool,
 ) -> Result<(ProviderKind, Queued)> {
-    let provider = providers::choose(context, request.scope)?;
+    let provider = providers::choose(context, &request.subject, request.scope)?;
     let (kind, can) = (provider.kind(), provider.capabilities()?);
     can.allow(kind, task.action())?;
     if task == Task::Create {

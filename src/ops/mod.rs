@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
+use crate::backup::plesk::Plesk;
 use crate::builder::Client;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
@@ -65,6 +66,7 @@ pub struct Context {
     leaves_programs: AtomicBool,
     /// FTP logins that work.
     logins: technical::Logins,
+    plesk: OnceLock<Plesk>,
     /// Refusals of each account that the audit still takes.
     refusals: Mutex<Quota<Option<Username>>>,
 }
@@ -91,6 +93,7 @@ impl Context {
             notices: notices::Board::default(),
             leaves_programs: AtomicBool::new(false),
             logins,
+            plesk: OnceLock::new(),
             refusals,
         })
     }
@@ -132,6 +135,18 @@ impl Context {
         }
         let store = Store::open(&self.config.state_dir)?;
         Ok(self.store.get_or_init(|| store))
+    }
+
+    /// The Plesk that makes backups, with what was found out about it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if its settings cannot be used.
+    pub(crate) fn plesk(&self) -> Result<&Plesk> {
+        if let Some(plesk) = self.plesk.get() {
+            return Ok(plesk);
+        }
+        let plesk = Plesk::new(&self.config)?;
+        Ok(self.plesk.get_or_init(|| plesk))
     }
 
     /// Whether the audit takes one more refusal of an account: those who are refused without end must not fill the disk.
