@@ -14,9 +14,9 @@ const SOURCES: [&str; 9] = [
     "handle.rs",
     "account.rs",
     "session.rs",
+    "call.rs",
     "publication.rs",
     "backup.rs",
-    "call.rs",
     "error.rs",
     "text.rs",
 ];

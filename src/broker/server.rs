@@ -356,7 +356,7 @@ impl Server {
         self.patrol = now + limits::WORKER_PATROL;
         let desk = Arc::clone(&self.desk);
         // If there is no room, the next time is soon.
-        let _ = self.pool.submit(Box::new(move || desk.endpoint.patrol(&desk.context())));
+        let _ = self.pool.submit(Box::new(move || desk.endpoint.make_rounds(&desk.context())));
     }
 
     fn turn_away(&self, inbox: Inbox, kind: ErrorKind, why: &str) {

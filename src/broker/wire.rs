@@ -16,6 +16,7 @@ use crate::ops::admin::Target;
 use crate::ops::backup::ProjectWish;
 use crate::ops::endpoint::{Head, ManageRequest, Reply};
 use crate::ops::internal::Word;
+use crate::ops::notices::Notice;
 use crate::ops::token::Binding;
 use crate::ops::{CallRequest, OpenRequest, Operation, Overview, OverviewRequest, Session, SiteEntry};
 use crate::panel::{Account, PanelSession, Site, SiteKind};
@@ -427,6 +428,8 @@ struct WireSite {
     suspended: bool,
     alias_of: Option<Domain>,
     refused: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    notices: Vec<String>,
     token: Option<String>,
 }
 
@@ -448,6 +451,7 @@ impl WireOverview {
             suspended: site.suspended,
             alias_of: site.alias_of.clone(),
             refused: entry.refused.map(|kind| kind.name().to_owned()),
+            notices: entry.notices.iter().map(|notice| notice.name().to_owned()).collect(),
             token: entry.token.clone(),
         });
         let (mut sites, mut next, mut bytes) = (Vec::new(), None, 0);
@@ -506,6 +510,7 @@ impl WireOverview {
                 domain: site.domain.clone(),
                 // A reason of the future is still a reason.
                 refused: site.refused.map(|name| ErrorKind::by_name(&name).unwrap_or(ErrorKind::Forbidden)),
+                notices: site.notices.iter().filter_map(|name| Notice::by_name(name)).collect(),
                 token: site.token,
             });
             sites.push(Site {

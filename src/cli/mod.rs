@@ -20,6 +20,7 @@ mod publish;
 mod revoke;
 mod site;
 mod sites;
+mod ssh_keys;
 mod status;
 mod template;
 mod website;
@@ -124,6 +125,7 @@ enum Command {
     Audit(audit::Arguments),
     Revoke(revoke::Arguments),
     Site(site::Arguments),
+    SshKeys(ssh_keys::Arguments),
     Template(template::Arguments),
     Licence(licence::Arguments),
     Builder(builder::Arguments),
@@ -195,7 +197,7 @@ impl Command {
             Self::Call(_) => true,
             Self::Jobs(command) => command.wants_json(),
             Self::Publish(command) => command.wants_json(),
-            Self::Broker | Self::Worker => false,
+            Self::Broker | Self::Worker | Self::SshKeys(_) => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
         }
@@ -216,6 +218,7 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Audit(command) => audit::run(command, reach, output),
         Command::Revoke(command) => revoke::run(command, reach, output),
         Command::Site(command) => site::run(command, reach, output),
+        Command::SshKeys(command) => ssh_keys::run(command, reach, output),
         Command::Template(command) => template::run(command, reach, output),
         Command::Licence(command) => licence::run(command, reach, output),
         Command::Builder(command) => builder::run(command, reach, output),

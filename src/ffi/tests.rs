@@ -79,7 +79,7 @@ impl Gateway for Answers {
         ];
         let entry = |site: &Site| {
             let refused = site.alias_of.as_ref().map(|_| ErrorKind::SiteAlias);
-            SiteEntry { domain: site.domain.clone(), refused, token: None }
+            SiteEntry { domain: site.domain.clone(), refused, notices: Vec::new(), token: None }
         };
         Ok(Overview {
             entries: sites.iter().map(entry).collect(),
@@ -377,4 +377,39 @@ fn every_exported_body_is_guarded() {
         functions += 1;
     }
     assert!(functions > 30, "{functions}");
+}
+
+#[test]
+fn publications_are_asked_for_as_json() {
+    let handle = handle();
+    let ask = |function: unsafe extern "C" fn(
+        *const pgate,
+        *const c_char,
+        *const c_char,
+        *mut *mut c_char,
+        *mut *mut pgate_error,
+    ) -> pgate_status,
+               site: Option<&CStr>| {
+        let mut out = ptr::null_mut();
+        let site = site.map_or(ptr::null(), CStr::as_ptr);
+        // SAFETY: the handle lives, the strings end with NUL, `out` may be written to, and what was given is freed once.
+        unsafe {
+            let status = function(&raw const handle, c"alice".as_ptr(), site, &raw mut out, ptr::null_mut());
+            let text = lent(out);
+            pgate_string_free(out);
+            (status, text)
+        }
+    };
+    for (function, what) in [
+        (pgate_publication_status as _, "status"),
+        (pgate_publication_history as _, "history"),
+        (pgate_publication_undo as _, "undo"),
+        (pgate_publication_unpublish as _, "unpublish"),
+    ] {
+        let want = format!("{{\"site\":\"shop.example\",\"what\":\"{what}\"}}");
+        assert_eq!(ask(function, Some(c"Shop.Example")), (PGATE_OK, Some(want)));
+        assert_eq!(ask(function, Some(c"other.example")), (PGATE_ERR_SITE_NOT_FOUND, None));
+        assert_eq!(ask(function, Some(c"no domain")), (PGATE_ERR_INVALID_ARGUMENT, None));
+        assert_eq!(ask(function, None), (PGATE_ERR_INVALID_ARGUMENT, None));
+    }
 }

@@ -244,7 +244,7 @@ pub fn open_project_backup(
 /// [`ErrorKind::Forbidden`]; those of the provider.
 pub fn list(context: &Context, principal: &Principal, subject: &Subject, scope: Scope) -> Result<Vec<Entry>> {
     policy::allow(principal, Operation::ManageBackups, context.panel.kind())?;
-    let provider = providers::choose(context, scope)?;
+    let provider = providers::choose(context, subject, scope)?;
     provider.capabilities()?.allow(provider.kind(), Action::List)?;
     let facts = facts(context, subject, None)?;
     provider.list(subject, facts.account.as_ref())
@@ -264,7 +264,7 @@ pub fn download(
     control: &dyn crate::backup::Control,
 ) -> Result<u64> {
     policy::allow(principal, Operation::ManageBackups, context.panel.kind())?;
-    let provider = providers::choose(context, scope)?;
+    let provider = providers::choose(context, subject, scope)?;
     provider.capabilities()?.allow(provider.kind(), Action::Download)?;
     let facts = facts(context, subject, None)?;
     provider.download(subject, facts.account.as_ref(), entry, to, control)
@@ -308,7 +308,7 @@ pub fn due(context: &Context, principal: &Principal, all: bool) -> Result<Vec<Ba
     };
     let (store, now) = (context.store()?, clock::unix_seconds());
     let mut due = Vec::new();
-    for row in store.current_sites()? {
+    for row in store.current_rows(None, None)? {
         let request = project_request(row.owner.name(), &row.domain);
         let subject = request.subject.to_string();
         let last = store.last_done_job(JOB, ProviderKind::Project.name(), &subject)?.and_then(|job| job.done);
@@ -384,7 +384,7 @@ fn queue_checked(
     task: Task,
     fresh: bool,
 ) -> Result<(ProviderKind, Queued)> {
-    let provider = providers::choose(context, request.scope)?;
+    let provider = providers::choose(context, &request.subject, request.scope)?;
     let (kind, can) = (provider.kind(), provider.capabilities()?);
     can.allow(kind, task.action())?;
     if task == Task::Create {

@@ -7,6 +7,9 @@ mod close_site;
 #[path = "../common/mod.rs"]
 mod common;
 mod panels;
+mod providers;
+#[path = "../standins/mod.rs"]
+mod standins;
 mod world;
 
 /// Ends a test that needs root, loudly.
