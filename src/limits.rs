@@ -454,6 +454,12 @@ pub const MANIFEST_BYTES: u64 = 32 * 1024 * 1024;
 /// Most files and directories that one publication touches.
 pub const PUBLISHED_FILES: usize = 100_000;
 
+/// Most files and directories of a manifest.
+pub const MANIFEST_ENTRIES: usize = 2 * PUBLISHED_FILES;
+
+/// Largest file that is read to find out what a publication put there whose journal a power cut has taken, in bytes.
+pub const ADOPTED_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+
 /// Most publications of a site that are remembered by name.
 pub const PUBLICATIONS_KEPT: usize = 50;
 

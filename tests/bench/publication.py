@@ -109,7 +109,7 @@ class Place:
             words = [program, "--config", f"{self.dir}/etc/panelgate.ini", "-v", "broker"]
             self.children.append(subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={}))
         self.wait(lambda: os.path.exists("/run/panelgate/broker.sock"))
-        subprocess.run([program, "--config", f"{self.dir}/etc/panelgate.ini", "open", self.site], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([program, "--config", f"{self.dir}/etc/panelgate.ini", "open", self.site], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         access = Builder.access[self.site]
         self.path = urllib.parse.urlsplit(access["apiUrl"]).path
         self.login = f"{access['username']}:{access['password']}"

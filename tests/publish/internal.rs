@@ -198,12 +198,8 @@ fn a_publication_by_archive_ends_in_the_accounts_document_root() {
     assert_eq!(world.a.read("sitepro/1.php"), None);
     assert_eq!(world.a.read("sitepro/3.php").as_deref(), Some("x"));
     // No worker took more than it may.
-    for worker in world.workers(&world.a) {
-        let status = std::fs::read_to_string(format!("/proc/{worker}/status")).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
-        assert!(peak <= 24 * 1024, "{peak} kB");
-    }
+    let peak = peak(&world, &world.a);
+    assert!(peak <= 24 * 1024, "{peak} kB");
     let names = std::fs::read_dir(world.path("state")).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(names.into_iter().all(|name| !name.to_string_lossy().contains("spool")));
     let log = world.log();
@@ -342,4 +338,43 @@ fn a_suspension_ends_a_publication_and_a_broker_that_was_killed_does_not() {
     files.open_gate();
     failed(end(port, &access, &id), "suspended");
     assert_eq!(world.a.read("index.php").as_deref(), Some("<?php // 1"));
+}
+
+/// What the workers of an account have taken at their worst, in kilobytes. The pages of the program itself are not counted, which all workers share, and of
+/// which a debug build has many times those of a release.
+fn peak(world: &World, account: &Account) -> u64 {
+    let peaks = world.workers(account).into_iter().map(|worker| {
+        let status = std::fs::read_to_string(format!("/proc/{worker}/status")).unwrap();
+        let number = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+        };
+        eprintln!("a worker: {} kB, of which {} kB are the program", number("VmHWM:"), number("RssFile:"));
+        number("VmHWM:") - number("RssFile:")
+    });
+    peaks.max().expect("a worker")
+}
+
+#[test]
+fn no_archive_makes_a_worker_take_more_than_24_mib() {
+    needs_root!();
+    let files = Files::start();
+    let (world, access) = world(&files);
+    let server = Server::start(Kind::ModCgid, &world);
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    let folder = "d".repeat(80);
+    for number in 0..50_000 {
+        writer.start_file(format!("sitepro/{}/{folder}{number}", number % 500), options).unwrap();
+    }
+    let archive = writer.finish().unwrap().into_inner();
+    let id = start(server.port, &access, &files.serve("/many", archive));
+    let limit = Instant::now() + Duration::from_secs(300);
+    let is_open = |state: &str| ["PENDING", "EXECUTING"].contains(&state);
+    while is_open(&state(server.port, &access, &id).0) && Instant::now() < limit {
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(state(server.port, &access, &id), finished());
+    let peak = peak(&world, &world.a);
+    assert!(peak <= 24 * 1024, "{peak} kB");
 }

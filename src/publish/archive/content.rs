@@ -6,7 +6,6 @@ use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
 use crate::publish::apply::{Entries, Entry, EntryKind};
-use crate::types::RelPath;
 
 use super::Archive;
 use super::directory::{Item, STORED};
@@ -49,12 +48,11 @@ impl<S: Source> Entries for Contents<'_, S> {
     fn next(&mut self) -> Result<Option<Entry<'_>>, ArchiveFault> {
         let items = &self.archive.items;
         if let (State::Reading, Some(last)) = (self.current.state, self.next.checked_sub(1)) {
-            return Err(items.fault(&items.all[last], EntryFault::Unread));
+            return Err(self.archive.fault(last, EntryFault::Unread));
         }
         let Some(item) = items.all.get(self.next) else { return Ok(None) };
         self.next += 1;
-        let path = RelPath::from_wire(items.name(item).as_bytes())
-            .map_err(|fault| items.fault(item, EntryFault::Name(fault)))?;
+        let path = items.path(&self.archive.source, item)?;
         let kind = if item.is_dir { EntryKind::Dir } else { EntryKind::File { size: item.size } };
         self.current.start(self.next - 1, item);
         Ok(Some(Entry { path, kind, reader: &mut self.current }))
@@ -149,11 +147,7 @@ impl<S: Source> Read for Current<'_, S> {
         };
         result.map_err(|fault| {
             self.state = State::Failed(fault);
-            let items = &self.archive.items;
-            items
-                .all
-                .get(self.number)
-                .map_or(io::ErrorKind::InvalidData.into(), |item| items.fault(item, fault).into())
+            self.archive.fault(self.number, fault).into()
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The directory of an archive (APPNOTE.TXT 4.3.12), read piece by piece.
 
 use crate::limits;
-use crate::types::quote;
+use crate::types::{RelPath, quote};
 
 use super::end::Directory;
 use super::extra::{Extra, check_mode};
@@ -38,21 +38,41 @@ pub(super) struct Item {
     pub(super) compressed: u64,
     pub(super) size: u64,
     pub(super) crc: u32,
+    /// Where its name begins: in [`Items::names`] as long as these are there.
     name: u32,
     name_bytes: u16,
+    /// Where its name stands in the directory, from the directory's begin.
+    raw: u32,
+    raw_bytes: u16,
     pub(super) method: u16,
     pub(super) flags: u16,
     pub(super) is_dir: bool,
 }
 
-/// All entries, and their names one behind the other.
+/// All entries.
 pub(super) struct Items {
     pub(super) all: Vec<Item>,
+    /// Their names, one behind the other, until they have been compared.
     names: String,
+    /// Where the directory begins.
+    begin: u64,
 }
 
 impl Items {
-    /// The path of an entry.
+    /// Forgets the names, which may be most of what is kept; from now on [`Items::path`] reads each one again.
+    pub(super) fn forget_names(&mut self) {
+        self.names = String::new();
+    }
+
+    /// The path of an entry, read again.
+    pub(super) fn path(&self, source: &impl Source, item: &Item) -> Result<RelPath, ArchiveFault> {
+        let mut raw = vec![0; item.raw_bytes.into()];
+        source.read_exact_at(&mut raw, self.begin + u64::from(item.raw))?;
+        let path = name::path(&raw, item.flags & UTF8 != 0);
+        path.map(|(path, _)| path).map_err(|fault| entry_fault(&String::from_utf8_lossy(&raw), fault))
+    }
+
+    /// The path of an entry, until the names are forgotten.
     pub(super) fn name(&self, item: &Item) -> &str {
         let begin = item.name as usize;
         self.names.get(begin..begin + usize::from(item.name_bytes)).unwrap_or_default()
@@ -76,16 +96,17 @@ pub(super) fn read(source: &impl Source, directory: Directory) -> Result<Items, 
     if directory.bytes < (count * FIXED_BYTES) as u64 {
         return Err(broken());
     }
-    let mut items = Items { all: Vec::with_capacity(count), names: String::new() };
+    let mut items = Items { all: Vec::with_capacity(count), names: String::new(), begin: directory.begin };
     let (mut at, end) = (directory.begin, directory.begin + directory.bytes);
     let mut record = Vec::new();
     for _ in 0..count {
         at = piece(source, &mut record, at, FIXED_BYTES, end)?.ok_or_else(broken)?;
         let head = Head::read(&record).ok_or_else(broken)?;
+        let place = at - directory.begin;
         let length = head.name_bytes + head.extra_bytes + head.comment_bytes;
         at = piece(source, &mut record, at, length, end)?.ok_or_else(broken)?;
         let (raw, rest) = record.split_at(head.name_bytes);
-        let item = head.item(raw, &rest[..head.extra_bytes], &mut items.names);
+        let item = head.item(place, raw, &rest[..head.extra_bytes], &mut items.names);
         let item = item.map_err(|fault| entry_fault(&String::from_utf8_lossy(raw), fault))?;
         if items.names.len() > limits::ARCHIVE_NAME_BYTES {
             return Err(TooLarge("its names are too long"));
@@ -157,7 +178,7 @@ impl Head {
     }
 
     /// Checks an entry and puts its path behind the others.
-    fn item(&self, raw: &[u8], extra: &[u8], names: &mut String) -> Result<Item, EntryFault> {
+    fn item(&self, place: u64, raw: &[u8], extra: &[u8], names: &mut String) -> Result<Item, EntryFault> {
         if self.flags & ENCRYPTED != 0 {
             return Err(EntryFault::Encrypted);
         }
@@ -182,6 +203,8 @@ impl Head {
         }
         let begin = u32::try_from(names.len()).map_err(|_| EntryFault::Place)?;
         let name_bytes = u16::try_from(path.as_str().len()).map_err(|_| EntryFault::Place)?;
+        let raw_begin = u32::try_from(place).map_err(|_| EntryFault::Place)?;
+        let raw_bytes = u16::try_from(raw.len()).map_err(|_| EntryFault::Place)?;
         names.push_str(path.as_str());
         Ok(Item {
             offset,
@@ -190,6 +213,8 @@ impl Head {
             crc: self.crc,
             name: begin,
             name_bytes,
+            raw: raw_begin,
+            raw_bytes,
             method: self.method,
             flags: self.flags,
             is_dir,

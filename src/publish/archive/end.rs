@@ -77,13 +77,14 @@ fn end_record(source: &impl Source, size: u64) -> Result<(u64, [u8; END_BYTES as
     let from = size.saturating_sub(END_BYTES + COMMENT_BYTES);
     let mut tail = vec![0; (size - from) as usize];
     source.read_exact_at(&mut tail, from)?;
-    for start in (0..=tail.len() - END_BYTES as usize).rev() {
-        let mut fields = Fields(&tail[start..]);
-        if fields.u32() != Some(END) {
-            continue;
-        }
+    let signature = END.to_le_bytes();
+    let mut rest = tail.as_slice();
+    while let Some(start) = memchr::memmem::rfind(rest, &signature) {
+        // What lies further back may share bytes with this one.
+        rest = &tail[..start + signature.len() - 1];
         let mut record = [0; END_BYTES as usize];
-        record.copy_from_slice(&tail[start..start + END_BYTES as usize]);
+        let Some(found) = tail.get(start..start + END_BYTES as usize) else { continue };
+        record.copy_from_slice(found);
         let comment = usize::from(u16::from_le_bytes([record[20], record[21]]));
         if start + END_BYTES as usize + comment == tail.len() {
             return Ok((from + start as u64, record));

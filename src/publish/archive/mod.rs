@@ -47,12 +47,23 @@ impl<S: Source> Archive<S> {
         let totals = totals(&items)?;
         directory::check_tree(&items)?;
         local::check(&source, &mut items, place.begin)?;
+        items.forget_names();
         Ok(Self { source, items, totals })
     }
 
     /// How much there is in it.
     pub fn totals(&self) -> Totals {
         self.totals
+    }
+
+    /// The error of an entry.
+    fn fault(&self, number: usize, fault: EntryFault) -> ArchiveFault {
+        let name = self.items.all.get(number).map(|item| self.items.path(&self.source, item));
+        match name {
+            Some(Ok(path)) => directory::entry_fault(path.as_str(), fault),
+            Some(Err(other)) => other,
+            None => ArchiveFault::Malformed("an entry is missing"),
+        }
     }
 
     /// Its entries, from the first.

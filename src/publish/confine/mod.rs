@@ -276,28 +276,28 @@ impl Root {
     pub fn rename(&self, from: &RelPath, target: &Root, to: &RelPath, how: Rename) -> Outcome<()> {
         let (from_dir, from_name) = self.own_parent(from)?;
         let (to_dir, to_name) = target.own_parent(to)?;
-        let flags = match how {
-            Rename::Replace => RenameFlags::empty(),
-            Rename::New => RenameFlags::NOREPLACE,
-            Rename::Exchange => RenameFlags::EXCHANGE,
-        };
         match resolve::stat_name(to_dir.as_fd(), to_name) {
             Ok(stat) if how == Rename::Replace => target.judge_file(&Facts::new(&stat), to)?,
             Ok(stat) if how == Rename::Exchange => target.judge_own(&Facts::new(&stat), to)?,
             _ => {}
         }
-        let renamed = rustix::fs::renameat_with(&from_dir, from_name, &to_dir, to_name, flags);
-        match renamed {
+        let with = |flags| rustix::fs::renameat_with(&from_dir, from_name, &to_dir, to_name, flags);
+        match how {
+            Rename::Replace => rustix::fs::renameat(&from_dir, from_name, &to_dir, to_name),
+            Rename::Exchange => with(RenameFlags::EXCHANGE),
+            Rename::New => with(RenameFlags::NOREPLACE),
+        }
+        .or_else(|error| match error {
             // Old file systems know no flags at all. Between the look and the step somebody could make the name; nobody but the account can.
-            Err(Errno::INVAL | Errno::NOSYS) if how == Rename::New => {
+            Errno::INVAL | Errno::NOSYS if how == Rename::New => {
                 match resolve::stat_name(to_dir.as_fd(), to_name) {
                     Err(Errno::NOENT) => rustix::fs::renameat(&from_dir, from_name, &to_dir, to_name),
                     Err(error) => Err(error),
                     Ok(_) => Err(Errno::EXIST),
                 }
             }
-            result => result,
-        }
+            error => Err(error),
+        })
         .map_err(|error| Fault::io(error, to))
     }
 

@@ -83,6 +83,9 @@ impl Manifest {
                 Line::Dir { path } => drop(manifest.dirs.insert(path)),
                 Line::Manifest { .. } => return Err(damaged()),
             }
+            if manifest.len() > limits::MANIFEST_ENTRIES {
+                return Err(damaged());
+            }
         }
         Ok(Some(manifest))
     }
@@ -124,6 +127,11 @@ impl Manifest {
         next.dirs.extend(change.made.iter().cloned());
         next.dirs.retain(|dir| !change.unmade.contains(dir));
         next
+    }
+
+    /// Files and directories.
+    pub(crate) fn len(&self) -> usize {
+        self.files.len() + self.dirs.len()
     }
 
     /// Bytes of all files together.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Entry;
+use crate::limits;
 use crate::publish::confine::{Fault, FaultKind, Outcome};
 use crate::types::RelPath;
 
@@ -138,6 +139,11 @@ impl Change {
                 return Err(damaged());
             }
             change.add(&record);
+            if change.touched.len() + change.made.len() > limits::PUBLISHED_FILES + 1
+                || change.swaps.len() > 1
+            {
+                return Err(damaged());
+            }
         }
         Ok(Some(change))
     }

@@ -2,14 +2,12 @@
 
 use super::manifest::Entry;
 use super::record::{Change, Kind, Record};
-use super::report::{Past, Recovery};
+use super::report::Recovery;
 use super::site::{Open, Site, name};
 use super::swap::STAGING;
 use super::tree::{self, Found};
-use super::undo::UNPUBLISHING;
 use crate::limits;
 use crate::publish::confine::{self, Fault, FaultKind, Outcome, Rename};
-use crate::sys::clock;
 use crate::types::RelPath;
 
 /// Where records go that cannot be understood.
@@ -35,8 +33,7 @@ impl Site {
             manifest => manifest?,
         }
         .unwrap_or_default();
-        if self.state.stat(&name(UNPUBLISHING))?.is_some() {
-            self.go_on_unpublishing()?;
+        if self.settle_unpublishing()? {
             done.push(Recovery::Unpublished);
         }
         self.recover_last(&mut done)?;
@@ -50,23 +47,12 @@ impl Site {
     }
 
     fn recover_last(&mut self, done: &mut Vec<Recovery>) -> Outcome<()> {
-        if self.state.stat(&name("last"))?.is_none() {
-            return Ok(());
-        }
-        match self.change_at("last") {
-            Ok(Some((change, _))) if self.is_undoing("last")? => {
-                self.roll_back("last", &change)?;
-                let now = clock::unix_seconds();
-                let (files, bytes) = (self.manifest.files.len() as u64, self.manifest.bytes());
-                let (number, kind) = (change.number, Kind::Undo);
-                self.remember(Past { number, kind, opened: now, closed: now, files, bytes })?;
-                done.push(Recovery::Undone(change.number));
-            }
-            Err(fault) if is_damage(&fault) => {
+        match self.settle_undoing() {
+            Ok(number) => done.extend(number.map(Recovery::Undone)),
+            Err(fault) if is_damage(&fault) && self.state.stat(&name("last"))?.is_some() => {
                 self.put_away("last")?;
                 done.push(Recovery::Damaged);
             }
-            Ok(_) => {}
             Err(fault) => return Err(fault),
         }
         Ok(())
@@ -142,8 +128,12 @@ impl Site {
             let before = self.before(&path, true);
             let here = self.root.stat(&path).ok().flatten();
             let record = match here {
-                Some(here) if here.kind == confine::Kind::File && here.uid == self.root.uid() => {
-                    let entry: Entry = tree::measure(&self.root, &path, u64::MAX - 1)?;
+                Some(here)
+                    if here.kind == confine::Kind::File
+                        && here.uid == self.root.uid()
+                        && here.size <= limits::ADOPTED_BYTES =>
+                {
+                    let entry: Entry = tree::measure(&self.root, &path, limits::ADOPTED_BYTES)?;
                     Record::Put { path, before, entry }
                 }
                 _ => Record::Delete { path, before },

@@ -186,6 +186,8 @@ impl Site {
     /// Begins a publication.
     pub(crate) fn begin(&mut self, kind: Kind) -> Outcome<()> {
         self.tidy()?;
+        self.settle_unpublishing()?;
+        self.settle_undoing()?;
         tree::discard(&self.state, &name("open"))?;
         let number = 1 + self.history()?.iter().map(|past| past.number).max().unwrap_or(0);
         self.state.make_dirs(&name("open/old"), 0o700)?;
@@ -217,7 +219,14 @@ impl Site {
 
     /// Writes a record into the journal of the publication under way.
     pub(crate) fn log(&mut self, record: &Record) -> Outcome<()> {
-        self.window()?.log(record)
+        let published = self.manifest.len();
+        let open = self.window()?;
+        let grows = matches!(record, Record::Put { .. } | Record::MakeDir { .. });
+        if grows && published + open.change.touched.len() + open.change.made.len() >= limits::MANIFEST_ENTRIES
+        {
+            return Err(Fault::new(FaultKind::TooMany, &RelPath::root()));
+        }
+        open.log(record)
     }
 
     /// A temporary file that only the account reads.

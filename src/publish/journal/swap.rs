@@ -49,7 +49,8 @@ impl Site {
     pub(crate) fn swap_in(&mut self, swap: &Swap, comes: &Manifest) -> Outcome<()> {
         let staged = name(STAGING).join(swap.path.as_str())?;
         let Some(open) = &self.open else { return Err(Fault::new(FaultKind::Nothing, &swap.path)) };
-        if !self.is_swapped(swap)? {
+        let fresh = !self.is_swapped(swap)?;
+        if fresh {
             let how = if swap.before == Before::Nothing { Rename::New } else { Rename::Exchange };
             self.state.rename(&staged, &self.root, &swap.path, how)?;
         }
@@ -60,7 +61,8 @@ impl Site {
             // The site ran on until the swap: what it wrote since the folder was staged follows.
             let (from, to) = (open.old.open_dir(&swap.path)?, self.root.open_dir(&swap.path)?);
             let turn = Turn { folder: &swap.path, goes: &self.manifest, comes };
-            self.carry(&turn, &from, &to)?;
+            // When a killed worker had changed them, the one that comes is the newer one since; otherwise the one that goes is, whatever the clock did.
+            self.carry(&turn, &from, &to, fresh)?;
         }
         Ok(())
     }
@@ -68,7 +70,8 @@ impl Site {
     /// Puts the folder back that was there before. It may be there already.
     pub(crate) fn swap_back(&self, base: &str, swap: &Swap, old: &Root, undone: &mut Undone) -> Outcome<()> {
         let staged = name(STAGING).join(swap.path.as_str())?;
-        if self.is_swapped(swap)? {
+        let fresh = self.is_swapped(swap)?;
+        if fresh {
             if swap.before == Before::Nothing {
                 self.root.rename(&swap.path, old, &swap.path, Rename::New)?;
             } else if old.stat(&swap.path)?.is_some() {
@@ -90,7 +93,7 @@ impl Site {
         let comes = self.manifest_at(&format!("{base}/manifest"))?.unwrap_or_default();
         let turn = Turn { folder: &swap.path, goes: &goes, comes: &comes };
         self.root.make_dirs(&swap.path, self.modes.dir)?;
-        self.carry(&turn, &displaced, &self.root.open_dir(&swap.path)?)?;
+        self.carry(&turn, &displaced, &self.root.open_dir(&swap.path)?, fresh)?;
         self.set_changed_aside(&turn, &displaced, undone)?;
         // Where nothing was before and nothing had to stay, the directory goes again.
         let _ = self.root.remove_dir(&swap.path);
@@ -107,23 +110,28 @@ impl Site {
         Ok(here.is_some_and(|facts| facts.kind == Kind::Dir && facts.inode == swap.inode))
     }
 
-    /// Makes what must stay of one folder be in the other, under the same inode where that is possible.
-    pub(crate) fn carry(&self, turn: &Turn<'_>, from: &Root, to: &Root) -> Outcome<()> {
+    /// Makes what must stay of one folder be in the other, under the same inode where that is possible. Of two different files the newer one stays, or that
+    /// of `from` if it was served until just now.
+    fn carry(&self, turn: &Turn<'_>, from: &Root, to: &Root, fresh: bool) -> Outcome<()> {
         for found in tree::below(from, &RelPath::root(), limits::PUBLISHED_FILES)?.0 {
             if turn.must_stay(from, &found)? {
-                self.carry_one(from, to, &found)?;
+                self.carry_one(from, to, &found, fresh)?;
             }
         }
         Ok(())
     }
 
-    fn carry_one(&self, from: &Root, to: &Root, found: &Found) -> Outcome<()> {
+    fn carry_one(&self, from: &Root, to: &Root, found: &Found, fresh: bool) -> Outcome<()> {
         let Found { path, facts } = found;
         let there = to.stat(path)?;
         if facts.kind == Kind::Dir {
             return if there.is_none() { to.make_dirs(path, facts.mode & 0o777).map(drop) } else { Ok(()) };
         }
-        if there.is_some_and(|there| there.inode == facts.inode || !is_older(&there, facts)) {
+        let stands = |there: &Facts| {
+            let older = there.modified < facts.modified || fresh;
+            there.inode == facts.inode || there.kind != Kind::File || !older
+        };
+        if there.as_ref().is_some_and(stands) {
             return Ok(());
         }
         to.make_dirs(&path.parent().unwrap_or_default(), self.modes.dir)?;
@@ -156,8 +164,4 @@ impl Site {
         }
         Ok(())
     }
-}
-
-fn is_older(there: &Facts, here: &Facts) -> bool {
-    there.kind == Kind::File && there.modified < here.modified
 }

@@ -15,7 +15,7 @@ use crate::types::{RelPath, hex};
 /// In `open/` or `last/`: this is being taken back.
 const UNDOING: &str = "undoing";
 /// In the state directory: all is being removed. What it holds says how far that is.
-pub(crate) const UNPUBLISHING: &str = "unpublishing";
+const UNPUBLISHING: &str = "unpublishing";
 /// The second step: files are removed, what was there before comes back.
 const RESTORING: &str = "restoring";
 
@@ -27,6 +27,7 @@ impl Site {
     /// [`FaultKind::Nothing`] if there is none; what a disk can bring: then calling again goes on.
     pub fn undo(&mut self) -> Outcome<Undone> {
         self.close_window()?;
+        self.settle_unpublishing()?;
         let nothing = || Fault::new(FaultKind::Nothing, &RelPath::root());
         let (change, _) = self.change_at("last")?.ok_or_else(nothing)?;
         let undone = self.roll_back("last", &change)?;
@@ -41,6 +42,10 @@ impl Site {
     /// [`FaultKind::Nothing`] if nothing is published; what a disk can bring: then calling again goes on.
     pub fn unpublish(&mut self) -> Outcome<Undone> {
         self.close_window()?;
+        self.settle_undoing()?;
+        if self.marked(UNPUBLISHING)?.is_some() {
+            return self.go_on_unpublishing();
+        }
         let mut moved_away = false;
         for place in ["first", "last"] {
             moved_away |= self.state.stat(&name(place))?.is_some();
@@ -53,7 +58,7 @@ impl Site {
     }
 
     /// Carries a removal out, or goes on with one.
-    pub(crate) fn go_on_unpublishing(&mut self) -> Outcome<Undone> {
+    fn go_on_unpublishing(&mut self) -> Outcome<Undone> {
         let number = self.history()?.last().map_or(0, |past| past.number);
         let mut undone = Undone { number, ..Undone::default() };
         if self.marked(UNPUBLISHING)?.as_deref() != Some(RESTORING) {
@@ -85,6 +90,7 @@ impl Site {
 
     /// Takes the change whose journal lies in `base` back. Every step may have happened already.
     pub(crate) fn roll_back(&mut self, base: &str, change: &Change) -> Outcome<Undone> {
+        self.keep_manifest_of(base)?;
         self.mark_undoing(base)?;
         let old = self.state.open_dir(&name(&format!("{base}/old")))?;
         let mut undone = Undone { number: change.number, ..Undone::default() };
@@ -160,6 +166,33 @@ impl Site {
             Err(fault) => return Err(fault),
         }
         Ok(())
+    }
+
+    /// Finishes an undoing that failed half-way; the number of what was taken back, if there was one.
+    pub(crate) fn settle_undoing(&mut self) -> Outcome<Option<u64>> {
+        if !self.is_undoing("last")? {
+            return Ok(None);
+        }
+        let Some((change, _)) = self.change_at("last")? else { return Ok(None) };
+        self.roll_back("last", &change)?;
+        self.remember_act(Kind::Undo, change.number)?;
+        Ok(Some(change.number))
+    }
+
+    /// Finishes a removal that failed half-way; whether there was one.
+    pub(crate) fn settle_unpublishing(&mut self) -> Outcome<bool> {
+        if self.marked(UNPUBLISHING)?.is_none() {
+            return Ok(false);
+        }
+        self.go_on_unpublishing().map(|_| true)
+    }
+
+    /// Gives the manifest that is in force a second name with the change that made it: it is needed for as long as that is being taken back.
+    fn keep_manifest_of(&self, base: &str) -> Outcome<()> {
+        match self.state.link(&name("manifest"), &self.state, &name(&format!("{base}/next"))) {
+            Err(fault) if !matches!(fault.kind(), FaultKind::Exists | FaultKind::Missing) => Err(fault),
+            _ => Ok(()),
+        }
     }
 
     /// Makes the manifest the one that was in force before the change in `base`.
@@ -241,10 +274,6 @@ impl Site {
         let reader = file.try_clone().map_err(|error| Fault::io(error, &RelPath::root()))?;
         let lines = lines::read::<Record>(reader, limits::JOURNAL_BYTES);
         let Some(change) = Change::replay(lines)? else { return Ok(None) };
-        let most = limits::PUBLISHED_FILES;
-        if change.touched.len() > most + 1 || change.made.len() > most + 1 || change.swaps.len() > 1 {
-            return Err(Fault::new(FaultKind::Damaged, &RelPath::root()));
-        }
         Ok(Some((change, file)))
     }
 
@@ -264,7 +293,7 @@ impl Site {
     }
 
     /// What a mark says; `None` if there is none.
-    pub(crate) fn marked(&self, path: &str) -> Outcome<Option<String>> {
+    fn marked(&self, path: &str) -> Outcome<Option<String>> {
         use std::io::Read;
         let file = match self.state.open_file(&name(path)) {
             Ok(file) => file,

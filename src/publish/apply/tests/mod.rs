@@ -1,6 +1,7 @@
 //! Publishing whole archives, by exchange of the builder's folder and file by file: both must come to the same.
 
 mod faults;
+mod injected;
 mod killed;
 
 use std::collections::BTreeMap;

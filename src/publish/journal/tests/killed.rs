@@ -8,7 +8,7 @@ use super::*;
 use crate::sys::random;
 
 /// In the environment of the process that is to be killed: the home.
-const VICTIM: &str = "PANELGATE_TEST_VICTIM";
+pub(crate) const VICTIM: &str = "PANELGATE_TEST_VICTIM";
 
 /// How often a worker is killed.
 pub(crate) fn rounds() -> usize {
@@ -41,8 +41,12 @@ pub(crate) fn within_ms(most: u64) -> Duration {
 }
 
 pub(crate) fn open_at(home: &Path) -> Site {
+    try_open_at(home).unwrap()
+}
+
+pub(crate) fn try_open_at(home: &Path) -> Outcome<Site> {
     let uid = crate::sys::identity::uids().effective;
-    Site::open(home, &home.join("web"), uid, &key(), Modes::default()).unwrap()
+    Site::open(home, &home.join("web"), uid, &key(), Modes::default())
 }
 
 #[test]
