@@ -12,6 +12,7 @@ mod pool;
 pub mod protocol;
 mod publication;
 mod publisher;
+mod reload;
 pub mod server;
 mod tally;
 mod wire;

@@ -26,6 +26,7 @@ use super::pool::Pool;
 use super::protocol::{self, Answer};
 use super::publication::Promise;
 use super::publisher::Publisher;
+use super::reload::Reloader;
 use super::tally::{Place, Tally};
 
 /// How the broker is started.
@@ -58,13 +59,14 @@ pub fn run(options: &Options) -> Result<()> {
     listener.set_nonblocking(true).map_err(fail("the socket cannot be used"))?;
     let pool =
         Pool::start(limits::WORKERS, limits::QUEUED_REQUESTS).map_err(fail("threads cannot be started"))?;
-    let notifier = Notifier::from_environment();
+    let notifier = Arc::new(Notifier::from_environment());
+    let reloader = Reloader::new(&desk, &notifier);
     let publisher = Publisher::start(&desk).map_err(fail("threads cannot be started"))?;
     let server =
         Server::new(listener, signals, desk, pool, publisher).map_err(fail("the loop cannot be set up"))?;
     log::info!("the broker is ready");
     notifier.send("READY=1");
-    server.run(&notifier)
+    server.run(&notifier, &reloader)
 }
 
 /// Binds the socket. One that is left over from a broker that is gone is replaced; one that answers is not.
@@ -149,12 +151,12 @@ impl Server {
         })
     }
 
-    fn run(mut self, notifier: &Notifier) -> Result<()> {
+    fn run(mut self, notifier: &Notifier, reloader: &Reloader) -> Result<()> {
         loop {
             let ready = self.wait(notifier)?;
             while let Some(signal) = self.signals.next() {
                 match signal {
-                    Signal::Reload => self.reload(notifier),
+                    Signal::Reload => reloader.want(),
                     Signal::Stop => {
                         // Whole frames that are there already are finished too.
                         let everybody = vec![true; self.inboxes.len()];
@@ -364,15 +366,6 @@ impl Server {
         log::debug!("a request of uid {uid} was turned away: {why}");
         tell(&inbox.into_stream(), kind, why);
         self.tally.close(uid);
-    }
-
-    fn reload(&self, notifier: &Notifier) {
-        notifier.send(&format!("RELOADING=1\nMONOTONIC_USEC={}", service::monotonic_micros()));
-        match self.desk.reload() {
-            Ok(()) => log::info!("the configuration was read again"),
-            Err(error) => log::error!("the configuration was not taken over, the old one stays: {error:?}"),
-        }
-        notifier.send("READY=1");
     }
 
     /// Ends: nobody new, what is complete is finished.
