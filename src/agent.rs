@@ -3,6 +3,8 @@
 //! Its rules: no proxy from the environment (below a web server a request header can set `HTTP_PROXY`), no redirect that the caller has not
 //! looked at, no cookie, no decompression, certificates always verified, every wait and buffer bounded.
 
+mod pinned;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,13 +16,15 @@ use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::{Connector, DefaultConnector, NextTimeout, TcpConnector};
 use ureq::{Agent, Proxy};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::{file, identity};
 use crate::types::WebUrl;
 use crate::{VERSION, limits};
+
+pub(crate) use pinned::Fingerprint;
 
 /// Where systems keep the certificates that their administrator trusts: Red Hat's, Debian's and SUSE's families.
 const SYSTEM_BUNDLES: [&str; 3] =
@@ -54,6 +58,27 @@ pub(crate) fn build(settings: &Settings<'_>) -> Result<Agent> {
         None if settings.secure => system_roots(),
         None => RootCerts::WebPki,
     };
+    let config = common(settings, roots)?;
+    Ok(match settings.connect_to {
+        Some(address) => Agent::with_parts(config, DefaultConnector::default(), Fixed(address)),
+        None => Agent::with_parts(config, DefaultConnector::default(), Remembering::default()),
+    })
+}
+
+/// Makes a client of the one server that has that certificate. There is no proxy, and no call without TLS; `ca_file` does not count.
+pub(crate) fn build_pinned(settings: &Settings<'_>, fingerprint: Fingerprint) -> Result<Agent> {
+    let config = common(&Settings { proxy: None, allow_http: false, ..*settings }, RootCerts::WebPki)?;
+    let tls = pinned::PinnedTls::new(fingerprint)
+        .map_err(|error| Error::new(ErrorKind::Internal, "TLS cannot be set up").with_source(error))?;
+    let connector = ().chain(TcpConnector::default()).chain(tls);
+    Ok(match settings.connect_to {
+        Some(address) => Agent::with_parts(config, connector, Fixed(address)),
+        None => Agent::with_parts(config, connector, Remembering::default()),
+    })
+}
+
+/// What all clients have in common.
+fn common(settings: &Settings<'_>, roots: RootCerts) -> Result<Config> {
     let config = Agent::config_builder()
         .proxy(proxy(settings)?)
         .tls_config(TlsConfig::builder().root_certs(roots).build())
@@ -75,10 +100,7 @@ pub(crate) fn build(settings: &Settings<'_>) -> Result<Agent> {
         .max_idle_connections_per_host(limits::BUILDER_IDLE_CONNECTIONS)
         .max_idle_age(limits::BUILDER_IDLE_TIME)
         .build();
-    Ok(match settings.connect_to {
-        Some(address) => Agent::with_parts(config, DefaultConnector::default(), Fixed(address)),
-        None => Agent::with_parts(config, DefaultConnector::default(), Remembering::default()),
-    })
+    Ok(config)
 }
 
 /// The system's resolver, asked only where it must be.

@@ -145,6 +145,16 @@ kinds! {
     BackupProvider = 703, exit 82, http 502, retry true, "backup-provider";
     /// There is no such backup, or no such job.
     BackupNotFound = 704, exit 83, http 404, retry false, "backup-not-found";
+    /// What makes the backup cannot be reached or did not answer in time.
+    BackupUnreachable = 712, exit 84, http 502, retry true, "backup-unreachable";
+    /// The certificate of what makes the backup cannot be verified.
+    BackupTls = 713, exit 85, http 502, retry false, "backup-tls";
+    /// What makes the backup does not accept the credentials, or does not allow the operation.
+    BackupAuth = 714, exit 86, http 502, retry false, "backup-auth";
+    /// What makes the backup refused the request.
+    BackupRefused = 715, exit 87, http 502, retry false, "backup-refused";
+    /// What makes the backup gave an answer that is not what its documentation says.
+    BackupProtocol = 716, exit 88, http 502, retry true, "backup-protocol";
 
     /// A fault of Panelgate or of the system below it.
     Internal = 900, exit 70, http 500, retry false, "internal";

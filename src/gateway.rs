@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::backup::BackupRequest;
 use crate::broker;
 use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::ops::backup::{self, ProjectWish, Seen, SeenJob};
 use crate::ops::endpoint::ManageRequest;
 use crate::ops::{self, CallRequest, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
 use crate::publish::workers::Workers;
+use crate::store::Queued;
 use crate::sys::{environment, identity};
 
 pub use crate::broker::client::Remote;
@@ -45,6 +48,50 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// See [`ErrorKind`].
     fn manage(&self, request: &ManageRequest) -> Result<Value>;
+
+    /// Queues a backup of the project of a site. A second wish joins the first one.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn backup_project(&self, _wish: &ProjectWish) -> Result<Queued> {
+        Err(no_backups())
+    }
+
+    /// The backups of the project of a site, and the last job.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn project_backups(&self, _wish: &ProjectWish) -> Result<Seen> {
+        Err(no_backups())
+    }
+
+    /// Queues a backup: for root any, for everybody else of the project of an own site.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn order_backup(&self, _request: &BackupRequest) -> Result<Queued> {
+        Err(no_backups())
+    }
+
+    /// How far a backup is.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn backup_job(&self, _job: u64) -> Result<SeenJob> {
+        Err(no_backups())
+    }
+
+    /// Wants a backup to end; for root.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn cancel_backup(&self, _job: u64) -> Result<SeenJob> {
+        Err(no_backups())
+    }
+}
+
+fn no_backups() -> Error {
+    Error::new(ErrorKind::BackupUnsupported, "there are no backups here")
 }
 
 /// The use cases in this process, for the user that the kernel says it runs as.
@@ -115,6 +162,26 @@ impl Gateway for Direct {
         workers.finish(limits::WORKER_CLOSE_TIME);
         result
     }
+
+    fn backup_project(&self, wish: &ProjectWish) -> Result<Queued> {
+        backup::queue_project(&self.context, &self.principal, wish)
+    }
+
+    fn project_backups(&self, wish: &ProjectWish) -> Result<Seen> {
+        backup::project_backups(&self.context, &self.principal, wish).map(|backups| Seen::of(&backups))
+    }
+
+    fn order_backup(&self, request: &BackupRequest) -> Result<Queued> {
+        backup::order(&self.context, &self.principal, request)
+    }
+
+    fn backup_job(&self, job: u64) -> Result<SeenJob> {
+        backup::job(&self.context, &self.principal, job)
+    }
+
+    fn cancel_backup(&self, job: u64) -> Result<SeenJob> {
+        backup::cancel(&self.context, &self.principal, job)
+    }
 }
 
 impl Gateway for Remote {
@@ -132,6 +199,26 @@ impl Gateway for Remote {
 
     fn manage(&self, request: &ManageRequest) -> Result<Value> {
         self.manage(request)
+    }
+
+    fn backup_project(&self, wish: &ProjectWish) -> Result<Queued> {
+        self.backup_project(wish)
+    }
+
+    fn project_backups(&self, wish: &ProjectWish) -> Result<Seen> {
+        self.project_backups(wish)
+    }
+
+    fn order_backup(&self, request: &BackupRequest) -> Result<Queued> {
+        self.backup_project(&backup::own_wish(request)?)
+    }
+
+    fn backup_job(&self, job: u64) -> Result<SeenJob> {
+        self.backup_job(job)
+    }
+
+    fn cancel_backup(&self, _job: u64) -> Result<SeenJob> {
+        Err(Error::new(ErrorKind::Forbidden, "only root can end a backup"))
     }
 }
 

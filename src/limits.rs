@@ -200,6 +200,30 @@ pub const DEMO_PAGE_TIME: Duration = Duration::from_secs(60);
 /// Longest wait of the demo's own check for one answer.
 pub const DEMO_CHECK_TIME: Duration = Duration::from_secs(70);
 
+/// Longest wait for each answer of a site's web server when it is looked at as a visitor would.
+pub const NOTICE_TIME: Duration = Duration::from_secs(5);
+
+/// Bytes of such an answer that are looked at.
+pub const NOTICE_BYTES: u64 = 4096;
+
+/// Time for which what was found is taken again.
+pub const NOTICE_MEMORY: Duration = Duration::from_secs(60 * 60);
+
+/// Most sites of which is remembered what was found.
+pub const NOTICES: usize = 50_000;
+
+/// Most sites that one page has looked at.
+pub const NOTICE_SITES: usize = 20;
+
+/// Time after which the doctor looks at no further site, unless it is asked to look deep.
+pub const DOCTOR_SITES_TIME: Duration = Duration::from_secs(20);
+
+/// Longest wait for the demo's workers when it ends.
+pub const DEMO_WORKER_TIME: Duration = Duration::from_secs(5);
+
+/// Longest wait of the doctor for the publication endpoint.
+pub const REACH_TIME: Duration = Duration::from_secs(15);
+
 /// Life of a demo that nobody ends.
 pub const DEMO_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 
@@ -211,6 +235,45 @@ pub const SANDBOX_SITES: usize = 1000;
 
 /// Most sessions that the embedded builder remembers.
 pub const SANDBOX_SESSIONS: usize = 1000;
+
+/// Most archives that the embedded builder keeps for hosts to fetch.
+pub const SANDBOX_ARCHIVES: usize = 8;
+
+/// Longest publication of the embedded builder.
+pub const SANDBOX_PUBLISH_TIME: Duration = Duration::from_secs(120);
+
+/// Longest answer of an FTP server to a command, in bytes.
+pub const FTP_REPLY_BYTES: usize = 16 * 1024;
+
+/// Largest list of a directory that an FTP server gives, in bytes.
+pub const FTP_LIST_BYTES: u64 = 1024 * 1024;
+
+/// Longest run of a panel's own program that makes or removes an FTP account.
+pub const FTP_ACCOUNT_TIME: Duration = Duration::from_secs(30);
+
+/// Longest wait for each answer of this machine's FTP server when a login is tried.
+pub const FTP_LOGIN_TIME: Duration = Duration::from_secs(10);
+
+/// Longest work of a job that makes an FTP account.
+pub const FTP_JOB_TIME: Duration = Duration::from_secs(120);
+
+/// Longest wait of an opening for such a job.
+pub const FTP_JOB_WAIT: Duration = Duration::from_secs(25);
+
+/// Time after which it is asked again how such a job goes.
+pub const FTP_JOB_PAUSE: Duration = Duration::from_millis(200);
+
+/// Pause between two tries of an FTP login that was just made.
+pub const FTP_LOGIN_PAUSE: Duration = Duration::from_millis(500);
+
+/// Time for which an FTP login that worked is taken to work.
+pub const FTP_LOGIN_MEMORY: Duration = Duration::from_secs(10 * 60);
+
+/// Most FTP logins that are remembered to work.
+pub const FTP_LOGINS: usize = 10_000;
+
+/// Largest file with the builder's public SSH key, in bytes.
+pub const SSH_KEY_BYTES: u64 = 16 * 1024;
 
 /// Most entries of a published archive.
 pub const ARCHIVE_ENTRIES: usize = 50_000;
@@ -357,6 +420,16 @@ pub const JOB_STACK_BYTES: usize = 1024 * 1024;
 
 /// Days for which jobs that have ended are remembered.
 pub const JOB_DAYS: u64 = 90;
+
+/// Most attempts of a backup; with the pauses between them, about half an hour.
+pub const BACKUP_ATTEMPTS: u32 = 6;
+
+/// Time within which a second wish for the same backup is answered by the one that is done already.
+pub const BACKUP_JOIN: Duration = Duration::from_secs(10 * 60);
+
+/// Most backups of one project that an account is shown.
+pub const BACKUPS_SHOWN: usize = 100;
+
 /// Generations of publication credentials that are taken: the current one and those before it.
 pub const CREDENTIAL_GENERATIONS: u64 = 3;
 
@@ -464,3 +537,42 @@ pub const JOURNAL_SYNC: Duration = Duration::from_secs(1);
 
 /// Longest wait for another worker of a site to end.
 pub const SITE_LOCK_TIME: Duration = Duration::from_secs(2);
+
+/// Largest packet to Plesk's XML API, in bytes.
+pub const PLESK_PACKET_BYTES: usize = 64 * 1024;
+
+/// Largest answer of Plesk's XML API, in bytes; a file that it sends has its own bound.
+pub const PLESK_REPLY_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Most elements and texts of an answer of Plesk's XML API.
+pub const PLESK_REPLY_NODES: u32 = 500_000;
+
+/// Longest value in a packet to Plesk, in bytes.
+pub const PLESK_VALUE_BYTES: usize = 1024;
+
+/// Longest wait for a connection to what makes backups.
+pub const PROVIDER_CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// Longest call of what makes backups, where the call does not do the work itself.
+pub const PROVIDER_CALL_TIME: Duration = Duration::from_secs(120);
+
+/// Longest silence of what makes backups in the middle of a call.
+pub const PROVIDER_SILENCE: Duration = Duration::from_secs(60);
+
+/// Longest transfer of one file from or to what makes backups.
+pub const PROVIDER_TRANSFER_TIME: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Longest run of a program that makes a backup.
+pub const PROVIDER_WORK_TIME: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// Time for which the way to make backups on a Plesk, once found out, is taken again without asking.
+pub const PLESK_ROUTE_MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Most files and directories of Plesk's storage of backups that one look goes through.
+pub const PLESK_DUMP_ENTRIES: usize = 2_000_000;
+
+/// Largest answer of Installatron, in bytes.
+pub const INSTALLATRON_REPLY_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Most pages of a list of Installatron's.
+pub const INSTALLATRON_PAGES: usize = 200;

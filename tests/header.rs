@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use panelgate::error::ErrorKind;
 
 /// The files of src/ffi with exported items, in the order in which a reader of the header wants them.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "status.rs",
     "handle.rs",
     "account.rs",
     "session.rs",
-    "publication.rs",
     "call.rs",
+    "publication.rs",
+    "backup.rs",
     "error.rs",
     "text.rs",
 ];

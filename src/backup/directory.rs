@@ -11,7 +11,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,61 @@ impl Directory {
         let _ = std::fs::remove_file(&part);
         let file = create(&part).map_err(|error| failed(&part, "it cannot be made", error))?;
         Ok(Draft { folder, name, part, file, hash: Sha256::new(), size: 0, limit, expected: None, made, job })
+    }
+
+    /// Makes an empty directory of a job beside the backups of a folder, for a program that writes there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BackupProvider`].
+    pub fn staging(&self, folder: &str, job: u64) -> Result<PathBuf> {
+        let path = self.folder(folder)?.join(format!(".panelgate-{job}.{PART}"));
+        if path.exists() {
+            std::fs::remove_dir_all(&path).map_err(|error| failed(&path, "it cannot be removed", error))?;
+        }
+        make(&path)?;
+        Ok(path)
+    }
+
+    /// Makes a file that a program has written into a job's [`Directory::staging`] a backup of the folder.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BackupFailed`] if it is no plain file, or empty; [`ErrorKind::BackupProvider`].
+    pub fn adopt(
+        &self,
+        folder: &str,
+        job: u64,
+        from: &Path,
+        ending: &str,
+        subject: &str,
+        owner: Option<&str>,
+    ) -> Result<BackupFile> {
+        let fail = |error| failed(from, "it cannot be taken over", error);
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+        let mut file = OpenOptions::new().read(true).custom_flags(flags).open(from).map_err(fail)?;
+        let metadata = file.metadata().map_err(fail)?;
+        if !metadata.is_file() || metadata.nlink() != 1 || metadata.len() == 0 {
+            let text =
+                format!("{}: it is no archive: it must be one plain file that is not empty", from.display());
+            return Err(Error::new(ErrorKind::BackupFailed, text));
+        }
+        // Whoever wrote it has no further say in it.
+        let me = identity::uids().effective;
+        std::os::unix::fs::fchown(&file, Some(me), None).map_err(fail)?;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(fail)?;
+        let sha256 = hash_of(&mut file).map_err(fail)?;
+        file.sync_all().map_err(fail)?;
+        let made = clock::unix_seconds();
+        let (folder, name) = (self.folder(folder)?, format!("{}-{job}.{ending}", stamp(made)));
+        let (size, path) = (metadata.len(), folder.join(&name));
+        let (subject, owner) = (subject.to_owned(), owner.map(str::to_owned));
+        write_manifest(
+            &folder,
+            &name,
+            &Manifest { size, sha256: sha256.clone(), made, subject, owner, job },
+        )?;
+        std::fs::rename(from, &path).map_err(fail)?;
+        sync(&folder)?;
+        Ok(BackupFile { name: path.display().to_string(), size: Some(size), sha256: Some(sha256) })
     }
 
     /// The backups in a folder that are whole, newest first. A file whose size is not that of its manifest is none.
@@ -236,24 +291,10 @@ impl Draft {
             job: self.job,
         };
         let path = self.folder.join(&self.name);
-        self.write_manifest(&manifest)?;
+        write_manifest(&self.folder, &self.name, &manifest)?;
         std::fs::rename(&self.part, &path).map_err(fail)?;
         sync(&self.folder)?;
         Ok(BackupFile { name: path.display().to_string(), size: Some(self.size), sha256: Some(sha256) })
-    }
-
-    /// The manifest comes first: one without its file is nothing, a file without its manifest could not be checked.
-    fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
-        let path = self.folder.join(format!("{}.{MANIFEST}", self.name));
-        let part = self.folder.join(format!(".{}.{MANIFEST}.{PART}", self.name));
-        let _ = std::fs::remove_file(&part);
-        let write = || -> io::Result<()> {
-            let mut file = create(&part)?;
-            serde_json::to_writer(&mut file, manifest)?;
-            file.sync_all()?;
-            std::fs::rename(&part, &path)
-        };
-        write().map_err(|error| failed(&path, "it cannot be written", error))
     }
 }
 
@@ -281,6 +322,20 @@ impl Drop for Draft {
         // After the renaming there is nothing of this name any more.
         let _ = std::fs::remove_file(&self.part);
     }
+}
+
+/// The manifest comes first: one without its file is nothing, a file without its manifest could not be checked.
+fn write_manifest(folder: &Path, name: &str, manifest: &Manifest) -> Result<()> {
+    let path = folder.join(format!("{name}.{MANIFEST}"));
+    let part = folder.join(format!(".{name}.{MANIFEST}.{PART}"));
+    let _ = std::fs::remove_file(&part);
+    let write = || -> io::Result<()> {
+        let mut file = create(&part)?;
+        serde_json::to_writer(&mut file, manifest)?;
+        file.sync_all()?;
+        std::fs::rename(&part, &path)
+    };
+    write().map_err(|error| failed(&path, "it cannot be written", error))
 }
 
 /// SHA-256 of what is left of a file, in hexadecimal digits.

@@ -5,8 +5,16 @@
 //!
 //! A backup is a job (`crate::jobs`): a provider is called by the job's thread alone, may be killed at any point, and is then asked again.
 
+mod archives;
 mod capabilities;
+pub mod cpanel;
+pub mod directadmin;
 pub mod directory;
+pub(crate) mod http;
+pub mod installatron;
+pub mod plesk;
+mod programs;
+pub mod project;
 mod request;
 
 use std::fs::File;
@@ -209,7 +217,8 @@ pub trait BackupProvider: Send + Sync {
     /// If it must be asked and cannot be.
     fn capabilities(&self) -> Result<Capabilities>;
 
-    /// Begins a backup.
+    /// Begins a backup. A job is tried again after an error that [may pass](ErrorKind::is_retryable): such an error says that nothing was begun, or that a second
+    /// run does no harm.
     ///
     /// # Errors
     /// See the trait.
@@ -263,6 +272,7 @@ pub trait BackupProvider: Send + Sync {
     fn download(
         &self,
         _subject: &Subject,
+        _account: Option<&Account>,
         _entry: &EntryId,
         _to: &mut dyn Write,
         _control: &dyn Control,
@@ -290,7 +300,7 @@ pub trait BackupProvider: Send + Sync {
     ///
     /// # Errors
     /// See the trait.
-    fn remove(&self, _subject: &Subject, _entry: &EntryId) -> Result<()> {
+    fn remove(&self, _subject: &Subject, _account: Option<&Account>, _entry: &EntryId) -> Result<()> {
         Err(Capabilities::lacks(self.kind(), Action::Remove))
     }
 }

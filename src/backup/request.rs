@@ -265,9 +265,9 @@ checked_text! {
     /// What is said about a backup; no control characters.
     Description: |text| text.len() <= limits::BACKUP_DESCRIPTION_BYTES && !text.contains(is_unprintable), "it must be one line of at most 500 bytes";
     /// The number under which a provider runs a backup. It comes from the provider.
-    TaskId: |text| is_id(text), "it must be 1 to 256 printable characters without spaces";
+    TaskId: |text| is_id(text, 4096), "it must be 1 to 4096 printable characters without spaces";
     /// The name of a backup at its provider. It comes from the provider, or from whoever has seen its list.
-    EntryId: |text| is_id(text), "it must be 1 to 256 printable characters without spaces";
+    EntryId: |text| is_id(text, 256), "it must be 1 to 256 printable characters without spaces";
 }
 
 /// What no program and no file system takes for something else than a name.
@@ -278,8 +278,8 @@ fn is_name(text: &str, longest: usize) -> bool {
         && text.starts_with(|first: char| first.is_ascii_alphanumeric())
 }
 
-fn is_id(text: &str) -> bool {
-    (1..=256).contains(&text.len())
+fn is_id(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len())
         && !text.starts_with('-')
         && !text.contains(|character: char| is_unprintable(character) || character.is_whitespace())
 }

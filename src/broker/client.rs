@@ -12,15 +12,17 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::ops::backup::{ProjectWish, Seen, SeenJob};
 use crate::ops::endpoint::{Head, ManageRequest, Reply};
 use crate::ops::internal::Word;
 use crate::ops::{CallRequest, OpenRequest, Overview, OverviewRequest, Session};
+use crate::store::Queued;
 use crate::sys::descriptors;
 use crate::types::Reference;
 
 use super::protocol::{self, Answer, Request, VERSION};
 use super::wire::{
-    Admitted, CallArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, WireOverview,
+    Admitted, BackupArgs, CallArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, WireOverview,
 };
 
 /// The use cases, done by the broker. Each call is one connection, so a value may be used from many threads and outlives restarts of the broker.
@@ -139,6 +141,30 @@ impl Remote {
     /// See [`ErrorKind`].
     pub fn invoke(&self, request: &CallRequest) -> Result<Value> {
         self.call("call", Some(request.reference), &CallArgs::of(request))
+    }
+
+    /// Queues a backup of the project of a site; see [`crate::gateway::Gateway::backup_project`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn backup_project(&self, wish: &ProjectWish) -> Result<Queued> {
+        self.call_typed("backup-project", None, &BackupArgs::of(wish))
+    }
+
+    /// The backups of the project of a site; see [`crate::gateway::Gateway::project_backups`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn project_backups(&self, wish: &ProjectWish) -> Result<Seen> {
+        self.call_typed("backups", None, &BackupArgs::of(wish))
+    }
+
+    /// How far a backup is; see [`crate::gateway::Gateway::backup_job`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn backup_job(&self, job: u64) -> Result<SeenJob> {
+        self.call_typed("backups", None, &BackupArgs::of_job(job))
     }
 
     /// As [`Remote::call`], with the result as a type.

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::ops::backup;
 use crate::ops::policy::{self, Operation};
 use crate::ops::quota::Quota;
 use crate::ops::{self, Context, Principal, admin, published};
@@ -24,8 +25,8 @@ use crate::types::{Reference, Username, quote};
 use super::protocol::{self, Answer, Request};
 use super::publication::{Admission, Endpoint, Promise};
 use super::wire::{
-    Admitted, AuditArgs, CallArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs,
-    RevokeArgs, WireOverview,
+    Admitted, AuditArgs, BackupArgs, CallArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs,
+    PublishArgs, RevokeArgs, WireOverview,
 };
 
 /// What all requests share.
@@ -56,6 +57,8 @@ impl Desk {
     /// Reads the configuration and opens the panel.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let context = Arc::new(Context::new(Config::load(path)?)?);
+        context.watch_sites();
+        context.leave_programs_to_jobs();
         let endpoint = Endpoint::new(&context.config.publish.worker_program);
         let context = RwLock::new(context);
         let named = Mutex::new(Quota::new(limits::BUCKET_SIZE, limits::BUCKET_REFILL));
@@ -74,6 +77,8 @@ impl Desk {
     /// Reads the configuration again. Requests that are running keep the old one; if the new one is wrong, all do.
     pub(super) fn reload(&self) -> Result<()> {
         let fresh = Arc::new(Context::new(Config::load(&self.path)?)?);
+        fresh.watch_sites();
+        fresh.leave_programs_to_jobs();
         *self.context.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
@@ -195,8 +200,21 @@ impl Desk {
                 bounded(ops::call(context, principal, &args.into_request(reference)?)?)
             }
             Operation::ViewStatus => Ok(self.status(load)),
-            Operation::ManageJobs => {
-                Err(Error::new(ErrorKind::BadRequest, "jobs are managed on the command line, by root"))
+            Operation::BackupProject => {
+                let args: BackupArgs = read(args)?;
+                let _share = self.share(principal, args.account())?;
+                value(&backup::queue_project(context, principal, &args.into_wish()?)?)
+            }
+            Operation::ViewBackups => {
+                let args: BackupArgs = read(args)?;
+                let _share = self.share(principal, args.account())?;
+                if let Some(job) = args.job() {
+                    return value(&backup::job(context, principal, job)?);
+                }
+                value(&backup::Seen::of(&backup::project_backups(context, principal, &args.into_wish()?)?))
+            }
+            Operation::ManageJobs | Operation::ManageBackups => {
+                Err(Error::new(ErrorKind::BadRequest, "this is done on the command line, by root"))
             }
             Operation::ViewPublication | Operation::ChangePublication => {
                 let args: ManageArgs = read(args)?;

@@ -13,6 +13,8 @@ use serde_json::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::admin::Target;
+use crate::ops::backup::ProjectWish;
+use crate::ops::notices::Notice;
 use crate::ops::token::Binding;
 use crate::ops::{CallRequest, OpenRequest, Overview, OverviewRequest, Session, SiteEntry};
 use crate::panel::{Account, PanelSession, Site, SiteKind};
@@ -214,6 +216,59 @@ impl CallArgs {
     }
 }
 
+/// Arguments of `backup-project` and `backups`.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct BackupArgs {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    account: Option<Username>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    site: Option<Domain>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    panel_session: Option<[String; 2]>,
+    /// For `backups`: this job alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    job: Option<u64>,
+}
+
+impl BackupArgs {
+    pub(super) fn of(wish: &ProjectWish) -> Self {
+        Self {
+            account: wish.account.clone(),
+            site: wish.site.clone(),
+            token: wish.form.as_ref().map(|(token, _)| token.clone()),
+            session: wish.form.as_ref().map(|(_, binding)| hex(&binding.session)),
+            panel_session: wish.panel_session.as_ref().map(session_pair),
+            job: None,
+        }
+    }
+
+    pub(super) fn of_job(job: u64) -> Self {
+        Self { job: Some(job), ..Self::default() }
+    }
+
+    pub(super) fn job(&self) -> Option<u64> {
+        self.job
+    }
+
+    pub(super) fn account(&self) -> Option<&Username> {
+        self.account.as_ref()
+    }
+
+    pub(super) fn into_wish(self) -> Result<ProjectWish> {
+        let form = match (self.token, self.session) {
+            (None, None) => None,
+            (Some(token), Some(session)) => Some((token, binding(&session)?)),
+            _ => return Err(Error::new(ErrorKind::BadRequest, "token and session belong together")),
+        };
+        let panel_session = panel_session(self.panel_session)?;
+        Ok(ProjectWish { account: self.account, site: self.site, form, panel_session })
+    }
+}
+
 /// Result of `open`. The address is a secret: this type has no `Debug`.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Opened {
@@ -272,6 +327,8 @@ struct WireSite {
     suspended: bool,
     alias_of: Option<Domain>,
     refused: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    notices: Vec<String>,
     token: Option<String>,
 }
 
@@ -293,6 +350,7 @@ impl WireOverview {
             suspended: site.suspended,
             alias_of: site.alias_of.clone(),
             refused: entry.refused.map(|kind| kind.name().to_owned()),
+            notices: entry.notices.iter().map(|notice| notice.name().to_owned()).collect(),
             token: entry.token.clone(),
         });
         let (mut sites, mut next, mut bytes) = (Vec::new(), None, 0);
@@ -351,6 +409,7 @@ impl WireOverview {
                 domain: site.domain.clone(),
                 // A reason of the future is still a reason.
                 refused: site.refused.map(|name| ErrorKind::by_name(&name).unwrap_or(ErrorKind::Forbidden)),
+                notices: site.notices.iter().filter_map(|name| Notice::by_name(name)).collect(),
                 token: site.token,
             });
             sites.push(Site {

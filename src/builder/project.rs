@@ -64,7 +64,7 @@ impl Client {
             self.read_refusal(answer, &config)?;
             return fail("answered with JSON instead of a project file");
         }
-        let length = answer.response.body().content_length();
+        let length = answer.header(header::CONTENT_LENGTH).parse::<u64>().ok();
         if length.is_none() && !answer.ends_by_itself() {
             // What ends with the connection may have been cut off.
             return fail(

@@ -4,6 +4,7 @@
 
 mod asking;
 mod audit;
+mod backup;
 mod broker;
 mod builder;
 mod call;
@@ -19,6 +20,7 @@ mod publish;
 mod revoke;
 mod site;
 mod sites;
+mod ssh_keys;
 mod status;
 mod template;
 mod website;
@@ -112,6 +114,7 @@ enum Command {
     /// systemd starts it (panelgate.service) and passes it the socket. By hand it listens on --socket. It reads the configuration once and again on
     /// SIGHUP; SIGTERM ends it when what is running is finished.
     Broker,
+    Backup(backup::Arguments),
     Jobs(jobs::Arguments),
     /// Work below one document root, for the process that started this one
     ///
@@ -122,6 +125,7 @@ enum Command {
     Audit(audit::Arguments),
     Revoke(revoke::Arguments),
     Site(site::Arguments),
+    SshKeys(ssh_keys::Arguments),
     Template(template::Arguments),
     Licence(licence::Arguments),
     Builder(builder::Arguments),
@@ -186,13 +190,14 @@ impl Command {
             Self::Audit(command) => command.json,
             Self::Revoke(command) => command.json,
             Self::Site(command) => command.wants_json(),
+            Self::Backup(command) => command.wants_json(),
             Self::Template(command) => command.wants_json(),
             Self::Licence(command) => command.wants_json(),
             Self::Builder(command) => command.wants_json(),
             Self::Call(_) => true,
             Self::Jobs(command) => command.wants_json(),
             Self::Publish(command) => command.wants_json(),
-            Self::Broker | Self::Worker => false,
+            Self::Broker | Self::Worker | Self::SshKeys(_) => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
         }
@@ -206,12 +211,14 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Sites(command) => sites::run(command, reach, output),
         Command::Doctor(command) => doctor::run(command, reach, output),
         Command::Broker => broker::run(reach),
+        Command::Backup(command) => backup::run(command, reach, output),
         Command::Jobs(command) => jobs::run(command, reach, output),
         Command::Worker => Err(Error::new(ErrorKind::InvalidArgument, "a worker takes no further arguments")),
         Command::Status(command) => status::run(command, reach, output),
         Command::Audit(command) => audit::run(command, reach, output),
         Command::Revoke(command) => revoke::run(command, reach, output),
         Command::Site(command) => site::run(command, reach, output),
+        Command::SshKeys(command) => ssh_keys::run(command, reach, output),
         Command::Template(command) => template::run(command, reach, output),
         Command::Licence(command) => licence::run(command, reach, output),
         Command::Builder(command) => builder::run(command, reach, output),

@@ -48,3 +48,40 @@ impl Drop for Progress {
         }
     }
 }
+
+/// How far something is, on standard error, for what says so itself. Nothing is shown where standard error is not a terminal.
+pub(super) struct Bar {
+    shown: bool,
+    terminal: bool,
+}
+
+impl Bar {
+    const WIDTH: usize = 24;
+
+    pub(super) fn new() -> Self {
+        Self { shown: false, terminal: std::io::stderr().is_terminal() }
+    }
+
+    /// Shows a line in place of the last one. `text` has passed through `printable`.
+    pub(super) fn show(&mut self, percent: Option<u8>, text: &str) {
+        if !self.terminal {
+            return;
+        }
+        let bar = percent.map_or_else(String::new, |percent| {
+            let filled = usize::from(percent.min(100)) * Self::WIDTH / 100;
+            format!("[{}{}] {percent:3} % ", "#".repeat(filled), ".".repeat(Self::WIDTH - filled))
+        });
+        let mut stderr = std::io::stderr();
+        let _ = write!(stderr, "\r\x1b[K{bar}{text}");
+        let _ = stderr.flush();
+        self.shown = true;
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if self.shown {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}

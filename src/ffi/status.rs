@@ -143,6 +143,21 @@ pub const PGATE_ERR_BACKUP_PROVIDER: pgate_status = 703;
 /// There is no such backup, or no such job.
 pub const PGATE_ERR_BACKUP_NOT_FOUND: pgate_status = 704;
 
+/// What makes the backup cannot be reached or did not answer in time.
+pub const PGATE_ERR_BACKUP_UNREACHABLE: pgate_status = 712;
+
+/// The certificate of what makes the backup cannot be verified.
+pub const PGATE_ERR_BACKUP_TLS: pgate_status = 713;
+
+/// What makes the backup does not accept the credentials, or does not allow the operation.
+pub const PGATE_ERR_BACKUP_AUTH: pgate_status = 714;
+
+/// What makes the backup refused the request.
+pub const PGATE_ERR_BACKUP_REFUSED: pgate_status = 715;
+
+/// What makes the backup gave an answer that is not what its documentation says.
+pub const PGATE_ERR_BACKUP_PROTOCOL: pgate_status = 716;
+
 /// A fault of Panelgate or of the system below it.
 pub const PGATE_ERR_INTERNAL: pgate_status = 900;
 

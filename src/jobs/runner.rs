@@ -315,6 +315,10 @@ impl End {
 /// Decides what becomes of a job whose work has ended.
 fn settle(kind: &Kind, job: &Job, result: Result<Verdict>, stop: Option<Stop>) -> End {
     let now = clock::unix_seconds();
+    let result = match stop {
+        Some(Stop::Deadline) => result.map_err(|error| error.context("it took longer than it may")),
+        _ => result,
+    };
     let ended = |state, reason: Option<String>| End::Final { state, reason, result: None };
     match (result, stop) {
         (Ok(Verdict::Done(result)), _) => {

@@ -69,7 +69,7 @@ fn record(
         return;
     }
     let named = request.input.get("account").and_then(Value::as_str);
-    let account = principal.own_account().map(ToString::to_string).or(named.map(|name| quote(name)));
+    let account = principal.own_account().map(ToString::to_string).or(named.map(quote));
     if result.is_err() && !context.takes_refusal(principal.own_account()) {
         return;
     }

@@ -100,6 +100,12 @@ pub enum Operation {
     CallBuilder,
     /// See, try again and cancel jobs.
     ManageJobs,
+    /// Back up the project of a site.
+    BackupProject,
+    /// See and take away the backups of the project of a site.
+    ViewBackups,
+    /// Everything else about backups.
+    ManageBackups,
     /// Hand over a request of the builder's to the publication endpoint.
     Publish,
     /// See what is published.
@@ -134,7 +140,7 @@ enum Standing {
 /// The whole table. Root may do everything in it but what comes from the builder, which only the web server brings, and that nothing else; strangers may
 /// do nothing.
 #[rustfmt::skip]
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 14] = [
     Rule { operation: Operation::ViewAccount, name: "overview",  account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::OpenSite,    name: "open",      account: true,  panel_user: true,  web_front: false, standing: Standing::Needed },
     Rule { operation: Operation::ViewStatus,  name: "status",    account: false, panel_user: true,  web_front: true,  standing: Standing::None },
@@ -143,6 +149,9 @@ const RULES: [Rule; 11] = [
     Rule { operation: Operation::ClaimSite,   name: "claim",     account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::CallBuilder, name: "call",      account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::ManageJobs,  name: "jobs",      account: false, panel_user: false, web_front: false, standing: Standing::None },
+    Rule { operation: Operation::BackupProject, name: "backup-project", account: true, panel_user: true, web_front: false, standing: Standing::NotFromRoot },
+    Rule { operation: Operation::ViewBackups, name: "backups",   account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
+    Rule { operation: Operation::ManageBackups, name: "backup",  account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::Publish,     name: "publish",   account: false, panel_user: false, web_front: false, standing: Standing::Needed },
     Rule { operation: Operation::ViewPublication,   name: "publication", account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::ChangePublication, name: "unpublish",   account: false, panel_user: false, web_front: false, standing: Standing::NotFromRoot },

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::calls::Call;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::store::PublishedRow;
 use crate::sys::clock;
 
 use super::Context;
+use super::policy::{self, Principal};
 
 /// Reads the list if the last reading is 3 hours old; gives when the list that counts was read, in Unix seconds. If it cannot be read, an old one still
 /// counts.
@@ -46,6 +48,26 @@ pub fn refresh(context: &Context) -> Result<u64> {
             }
             None => Err(error),
         },
+    }
+}
+
+/// Hands all published websites out in the order of their names, page by page: no more than one page is in memory. Reads the list first if it is old.
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`] for anybody but root; as [`refresh`]; what `each` says.
+pub fn each(
+    context: &Context,
+    principal: &Principal,
+    mut each: impl FnMut(Vec<PublishedRow>) -> Result<()>,
+) -> Result<()> {
+    policy::allow_call(principal, Call::GetDomains, context.panel.kind())?;
+    refresh(context)?;
+    let (store, mut after) = (context.store()?, String::new());
+    loop {
+        let page = store.published_after(&after, limits::DOMAINS_PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after.clone_from(&last.domain);
+        each(page)?;
     }
 }
 

@@ -3,7 +3,7 @@
 //! A row is `waiting`, `running`, or has ended. Only the one program that runs jobs takes rows; whoever queues or cancels them may be any process.
 
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::sys::clock;
@@ -121,9 +121,10 @@ pub struct NewJob {
 }
 
 /// What became of a job that was to be queued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queued {
     /// Its number.
+    #[serde(rename = "job")]
     pub id: u64,
     /// Whether it was there already.
     pub joined: bool,
@@ -415,7 +416,7 @@ impl Store {
 /// An equal job that can be joined.
 fn equal(connection: &Connection, new: &NewJob, now: u64, window: u64) -> rusqlite::Result<Option<u64>> {
     let sql = "SELECT id FROM jobs WHERE kind = ?1 AND lane = ?2 AND subject = ?3 AND arguments = ?4 AND cancelled = 0 \
-               AND key IS ?5 AND floor IS ?6 AND (done IS NULL OR (state = 'done' AND done >= ?7)) ORDER BY id DESC LIMIT 1";
+               AND key IS ?5 AND floor IS ?6 AND (done IS NULL OR (state = 'done' AND done > ?7)) ORDER BY id DESC LIMIT 1";
     let (key, floor) = key_columns(new);
     let values = params![
         new.kind,

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::users::User;
+
 /// What a program printed and how it ended.
 #[derive(Debug)]
 pub struct Output {
@@ -32,6 +34,8 @@ pub enum RunError {
     TooMuch(u64),
     /// Its output could not be read.
     Io(io::Error),
+    /// It was stopped because its caller wanted it no more.
+    Stopped,
 }
 
 impl std::fmt::Display for RunError {
@@ -43,6 +47,7 @@ impl std::fmt::Display for RunError {
             }
             Self::TooMuch(limit) => write!(f, "it printed more than {limit} bytes and was stopped"),
             Self::Io(error) => write!(f, "its output cannot be read: {error}"),
+            Self::Stopped => write!(f, "it was stopped on request"),
         }
     }
 }
@@ -87,11 +92,46 @@ pub fn run(program: &Path, arguments: &[&str], limit: u64, deadline: Duration) -
 /// # Errors
 /// See [`RunError`]. An exit code other than 0 is not an error here.
 pub fn run_task(task: &Task<'_>, limit: u64, deadline: Duration) -> Result<Output, RunError> {
+    run_while(task, limit, deadline, &|| true)
+}
+
+/// Like [`run_task`], and stops the program soon after `wanted` says no: it is asked [several times a second](ASK).
+///
+/// # Errors
+/// See [`RunError`]. An exit code other than 0 is not an error here.
+pub fn run_while(
+    task: &Task<'_>,
+    limit: u64,
+    deadline: Duration,
+    wanted: &dyn Fn() -> bool,
+) -> Result<Output, RunError> {
+    run_command(task, None, limit, deadline, wanted)
+}
+
+/// Like [`run_task`], as another user, with that user's own group only. Only root can do that for anybody but itself.
+///
+/// # Errors
+/// See [`RunError`]. An exit code other than 0 is not an error here.
+pub fn run_as(user: &User, task: &Task<'_>, limit: u64, deadline: Duration) -> Result<Output, RunError> {
+    if user.uid == 0 || user.gid == 0 {
+        return Err(RunError::Start(io::Error::other("it must not run as root")));
+    }
+    run_command(task, Some((user.uid, user.gid)), limit, deadline, &|| true)
+}
+
+fn run_command(
+    task: &Task<'_>,
+    user: Option<(u32, u32)>,
+    limit: u64,
+    deadline: Duration,
+    wanted: &dyn Fn() -> bool,
+) -> Result<Output, RunError> {
     if !task.program.is_absolute() {
         return Err(RunError::Start(io::Error::other("the path is not absolute")));
     }
     let stdin = if task.input.is_empty() { Stdio::null() } else { Stdio::piped() };
-    let mut child = Command::new(task.program)
+    let mut command = Command::new(task.program);
+    command
         .args(task.arguments)
         .env_clear()
         .envs(task.environment.iter().map(|(name, value)| (name, value)))
@@ -99,12 +139,15 @@ pub fn run_task(task: &Task<'_>, limit: u64, deadline: Duration) -> Result<Outpu
         .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(RunError::Start)?;
-    let end = Instant::now() + deadline;
-    let result = converse(&mut child, task.input, limit, end, deadline).and_then(|(stdout, stderr)| {
-        let status = wait(&mut child, end, deadline)?;
+        .process_group(0);
+    if let Some((uid, gid)) = user {
+        // Further groups are dropped with the uid.
+        command.uid(uid).gid(gid);
+    }
+    let mut child = command.spawn().map_err(RunError::Start)?;
+    let patience = Patience { end: Instant::now() + deadline, deadline, wanted };
+    let result = converse(&mut child, task.input, limit, &patience).and_then(|(stdout, stderr)| {
+        let status = wait(&mut child, &patience)?;
         Ok(Output { status, stdout, stderr })
     });
     if result.is_err() {
@@ -114,20 +157,40 @@ pub fn run_task(task: &Task<'_>, limit: u64, deadline: Duration) -> Result<Outpu
     result
 }
 
+/// Longest time between two questions whether a program is still wanted.
+pub const ASK: Duration = Duration::from_millis(250);
+
+/// How long a program is waited for.
+struct Patience<'a> {
+    end: Instant,
+    deadline: Duration,
+    wanted: &'a dyn Fn() -> bool,
+}
+
+impl Patience<'_> {
+    /// The time until the next question at the latest.
+    fn left(&self) -> Result<Duration, RunError> {
+        if !(self.wanted)() {
+            return Err(RunError::Stopped);
+        }
+        let left =
+            self.end.checked_duration_since(Instant::now()).ok_or(RunError::Deadline(self.deadline))?;
+        Ok(left.min(ASK))
+    }
+}
+
 /// Writes the input and reads both outputs, whichever is ready, until the program has closed both outputs.
 fn converse(
     child: &mut Child,
     mut input: &[u8],
     limit: u64,
-    end: Instant,
-    deadline: Duration,
+    patience: &Patience<'_>,
 ) -> Result<(Vec<u8>, Vec<u8>), RunError> {
     let mut pipes = Pipes { feed: child.stdin.take(), out: child.stdout.take(), err: child.stderr.take() };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let mut buffer = [0_u8; 16 * 1024];
     while pipes.out.is_some() || pipes.err.is_some() {
-        let left = end.checked_duration_since(Instant::now()).ok_or(RunError::Deadline(deadline))?;
-        let ready = pipes.wait(left)?;
+        let ready = pipes.wait(patience.left()?)?;
         if let Some(feed) = pipes.feed.as_mut().filter(|_| ready.feed) {
             // A pipe that poll calls writable takes PIPE_BUF bytes without waiting.
             match feed.write(&input[..input.len().min(PIPE_BUF)]) {
@@ -208,18 +271,30 @@ impl Pipes {
 }
 
 /// Waits for a program that has closed its output; it may still not end.
-fn wait(child: &mut Child, end: Instant, deadline: Duration) -> Result<ExitStatus, RunError> {
+fn wait(child: &mut Child, patience: &Patience<'_>) -> Result<ExitStatus, RunError> {
     let mut pause = Duration::from_micros(200);
     loop {
         if let Some(status) = child.try_wait().map_err(RunError::Io)? {
             return Ok(status);
         }
-        if Instant::now() >= end {
-            return Err(RunError::Deadline(deadline));
-        }
+        patience.left()?;
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
     }
+}
+
+/// Whether a process runs that has this argument, and a word of its command line that ends with the name of that program; a process of ours that was
+/// killed may have left it behind.
+pub fn runs_with(program: &str, argument: &str) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+    let is_number = |name: &std::ffi::OsStr| name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
+    processes.flatten().filter(|entry| is_number(&entry.file_name())).any(|entry| {
+        // It may end meanwhile.
+        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { return false };
+        let words = || line.split(|byte| *byte == 0);
+        words().any(|word| word == argument.as_bytes())
+            && words().any(|word| word.ends_with(program.as_bytes()))
+    })
 }
 
 fn kill_group(child: &Child) {
@@ -261,6 +336,56 @@ mod tests {
         assert!(start.elapsed() < 20 * SECOND);
         let flood = shell("yes | head -c 100000 >&2; echo done", 100, 30 * SECOND).unwrap();
         assert_eq!((flood.stdout.as_slice(), flood.stderr.len()), (&b"done\n"[..], STDERR_BYTES));
+    }
+
+    #[test]
+    fn a_program_is_found_by_its_arguments_as_long_as_it_runs() {
+        let mark = format!("mark-{}", std::process::id());
+        let mut child =
+            Command::new("/bin/sh").args(["-c", "read x", &mark]).stdin(Stdio::piped()).spawn().unwrap();
+        let end = Instant::now() + 10 * SECOND;
+        while !runs_with("bin/sh", &mark) && Instant::now() < end {
+            std::thread::sleep(SECOND / 100);
+        }
+        assert!(runs_with("sh", &mark) && !runs_with("cat", &mark) && !runs_with("sh", "mark"));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(!runs_with("sh", &mark));
+    }
+
+    #[test]
+    fn a_program_that_is_wanted_no_more_is_stopped() {
+        let start = Instant::now();
+        for script in ["sleep 60", "exec >&- 2>&-; sleep 60"] {
+            let began = Instant::now();
+            let task = Task {
+                program: Path::new("/bin/sh"),
+                arguments: &["-c", script],
+                environment: &[],
+                directory: Path::new("/"),
+                input: b"",
+            };
+            let result = run_while(&task, 100, 60 * SECOND, &|| began.elapsed() < SECOND / 5);
+            assert!(matches!(result, Err(RunError::Stopped)), "{script}");
+        }
+        assert!(start.elapsed() < 20 * SECOND);
+    }
+
+    #[test]
+    fn another_user_is_that_user_alone() {
+        let task = Task {
+            program: Path::new("/usr/bin/id"),
+            arguments: &[],
+            environment: &[],
+            directory: Path::new("/"),
+            input: b"",
+        };
+        let user = |uid| User { name: "x".into(), uid, gid: uid, home: "/".into() };
+        assert!(matches!(run_as(&user(0), &task, 1000, SECOND), Err(RunError::Start(_))));
+        if super::super::identity::uids().effective == 0 {
+            let output = run_as(&user(54_321), &task, 1000, 10 * SECOND).unwrap();
+            assert_eq!(output.stdout, b"uid=54321 gid=54321 groups=54321\n");
+        }
     }
 
     #[test]

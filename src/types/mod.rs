@@ -1,6 +1,7 @@
 //! Values that cannot be wrong at the border: what has one of these types has passed its check.
 
 mod account_id;
+mod backup_location;
 mod domain;
 mod host_pattern;
 mod network;
@@ -12,6 +13,7 @@ mod username;
 mod web_url;
 
 pub use account_id::AccountId;
+pub use backup_location::{BackupLocation, Protocol, Resource};
 pub use domain::Domain;
 pub use host_pattern::HostPattern;
 pub use network::{Network, NotANetwork};

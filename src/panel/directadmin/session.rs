@@ -102,22 +102,19 @@ impl Sessions {
         }
     }
 
+    /// The panel's own port, once it is sure that it is the panel who listens there.
+    pub(super) fn checked_panel(&self, tree: &Tree, config: &PanelConfig) -> Result<&(Agent, WebUrl)> {
+        let panel = self.panel(tree, config)?;
+        check_listener(tree, &panel.1)?;
+        Ok(panel)
+    }
+
     /// Where the panel listens: its name and port from its own configuration, its address always this machine's. The certificate must be the name's.
     fn panel(&self, tree: &Tree, config: &PanelConfig) -> Result<&(Agent, WebUrl)> {
         if let Some(panel) = self.panel.get() {
             return Ok(panel);
         }
-        let content = tree.require(CONF)?;
-        let path = tree.path(CONF);
-        let conf = KeyValue::parse(&path, &content.bytes, '=')?;
-        let fail = |what: &str| Error::new(ErrorKind::PanelData, format!("{}: {what}", path.display()));
-        let name = conf.one("servername")?.ok_or_else(|| fail("\"servername\" is missing"))?;
-        // A key at its default is missing.
-        let port: u16 =
-            conf.one("port")?.unwrap_or("2222").parse().map_err(|_| fail("\"port\" is not a port"))?;
-        let scheme = if conf.one("ssl")? == Some("0") { "http" } else { "https" };
-        let url = WebUrl::parse(&format!("{scheme}://{name}:{port}/"))
-            .map_err(|fault| fail(&format!("servername or port: {fault}")))?;
+        let url = address(tree)?;
         let agent = agent::build(&Settings {
             section: "directadmin",
             ca_file: config.directadmin_ca_file.as_deref().map(Path::new),
@@ -126,10 +123,28 @@ impl Sessions {
             secure: url.is_https(),
             connect_timeout: limits::PANEL_CALL_TIME,
             timeout: limits::PANEL_CALL_TIME,
-            connect_to: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+            connect_to: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, url.port()))),
         })?;
         Ok(self.panel.get_or_init(|| (agent, url)))
     }
+}
+
+/// DirectAdmin's own address, by its configuration.
+///
+/// # Errors
+/// [`ErrorKind::PanelData`].
+pub(in super::super) fn address(tree: &Tree) -> Result<WebUrl> {
+    let content = tree.require(CONF)?;
+    let path = tree.path(CONF);
+    let conf = KeyValue::parse(&path, &content.bytes, '=')?;
+    let fail = |what: &str| Error::new(ErrorKind::PanelData, format!("{}: {what}", path.display()));
+    let name = conf.one("servername")?.ok_or_else(|| fail("\"servername\" is missing"))?;
+    // A key at its default is missing.
+    let port: u16 =
+        conf.one("port")?.unwrap_or("2222").parse().map_err(|_| fail("\"port\" is not a port"))?;
+    let scheme = if conf.one("ssl")? == Some("0") { "http" } else { "https" };
+    WebUrl::parse(&format!("{scheme}://{name}:{port}/"))
+        .map_err(|fault| fail(&format!("servername or port: {fault}")))
 }
 
 /// Makes sure that a panel without TLS is root's or DirectAdmin's own, before it sees a session and before its word counts.

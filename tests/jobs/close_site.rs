@@ -1,129 +1,14 @@
-//! The program that runs jobs, run as a program, against the embedded builder.
-#![cfg(all(feature = "cli", feature = "sandbox"))]
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, dead_code)]
+//! Sites that have gone to another account, and the program that runs jobs as such.
 
-mod common;
+use std::path::Path;
+use std::time::Duration;
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
-
-use panelgate::panel::SiteKind;
 use panelgate::sandbox::http::Response;
-use panelgate::sandbox::tree::{TreeSite, write_cpanel_tree};
-use panelgate::sandbox::{Builder, Options};
-use panelgate::store::{Binding, Job, JobState, JobsLock, NewJob, Store};
-use panelgate::sys::users::User;
-use panelgate::types::{AccountId, Domain, Username};
+use panelgate::store::{JobState, JobsLock, NewJob};
 use serde_json::Value;
 
-use common::{BUILDER_PASSWORD, BUILDER_USER, chmod};
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_panelgate");
-
-/// A server whose site shop.example has gone from alice to bob.
-struct World {
-    dir: tempfile::TempDir,
-    builder: Builder,
-    job: u64,
-}
-
-impl World {
-    fn start(more: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let builder = Builder::start(Options::new(BUILDER_USER, BUILDER_PASSWORD)).unwrap();
-        let uid = if common::is_root() { 20_001 } else { rustix::process::geteuid().as_raw() };
-        let user = User { name: "bob".into(), uid, gid: uid, home: "/home/bob".into() };
-        let site = TreeSite::new(shop(), SiteKind::Main, "public_html");
-        write_cpanel_tree(&dir.path().join("root"), &user, &[site]).unwrap();
-        std::fs::write(dir.path().join("ca.pem"), builder.ca_pem()).unwrap();
-        let world = Self { dir, builder, job: 0 };
-        world.configure(more);
-        let store = world.store();
-        let account = |name: &str, mark| AccountId::new("cpanel", Username::new(name).unwrap(), 20_001, mark);
-        let old = store.bind(&shop(), &account("alice", "1"), None, Binding::Plain).unwrap();
-        let new = store.bind(&shop(), &account("bob", "2"), Some(&old), Binding::Plain).unwrap();
-        world.builder.set_project("shop.example", project(4 << 20));
-        world.builder.set_project(new.key.as_str(), b"of the successor".to_vec());
-        let job = store.jobs(&panelgate::store::JobQuery { limit: 1, ..Default::default() }).unwrap()[0].id;
-        Self { job, ..world }
-    }
-
-    fn configure(&self, more: &str) {
-        let dir = self.dir.path().display();
-        let text = format!(
-            "[panel]\nkind = cpanel\nroot = {dir}/root\n[builder]\nurl = {}\nusername = {BUILDER_USER}\npassword = {BUILDER_PASSWORD}\n\
-             ca_file = {dir}/ca.pem\n[store]\ndir = {dir}/state\n{more}\n",
-            self.builder.api_url()
-        );
-        std::fs::write(self.config(), text).unwrap();
-        chmod(&self.config(), 0o600);
-    }
-
-    fn config(&self) -> PathBuf {
-        self.dir.path().join("panelgate.ini")
-    }
-
-    fn store(&self) -> Store {
-        Store::open(&self.dir.path().join("state")).unwrap()
-    }
-
-    fn row(&self) -> Job {
-        self.store().job(self.job).unwrap().unwrap()
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.arg("--config").arg(self.config()).args(arguments).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    fn once(&self) {
-        let output = self.run(&["jobs", "--once"]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    fn daemon(&self) -> Child {
-        self.command(&["jobs"]).stderr(Stdio::null()).spawn().unwrap()
-    }
-
-    /// The files of backups of the plain key, by whether they have a final name.
-    fn files(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
-        let folder = self.dir.path().join("state/backups/shop.example");
-        let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
-        let files: Vec<PathBuf> =
-            entries.filter(|path| path.extension().is_none_or(|end| end != "json")).collect();
-        files.into_iter().partition(|path| !path.file_name().unwrap().to_str().unwrap().starts_with('.'))
-    }
-
-    fn calls(&self, name: &str) -> usize {
-        self.builder.requests().iter().filter(|call| call.target.ends_with(name)).count()
-    }
-}
-
-fn shop() -> Domain {
-    Domain::new("shop.example").unwrap()
-}
-
-fn project(size: usize) -> Vec<u8> {
-    (0..size).map(|number| (number % 251) as u8).collect()
-}
-
-fn wait(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !is_so() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
-}
+use crate::common::BUILDER_PASSWORD;
+use crate::world::{World, project, shop, signal, wait};
 
 #[test]
 fn a_closed_site_is_backed_up_then_deleted_after_the_grace_and_its_successor_is_left_alone() {

@@ -1,0 +1,197 @@
+//! Backups, restores and imports (`backup`).
+//!
+//! Before a provider is called, the row says so; when it has given a number, the row has that. Killed in between, the provider is asked whether it knows the run.
+
+use serde::{Deserialize, Serialize};
+
+use crate::backup::directory::Directory;
+use crate::backup::{
+    Action, BackupProvider, Control, Destination, Order, Outcome, Polled, Progress, ProviderKind, Started,
+    Stop, TaskId,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ops::Context;
+use crate::ops::backup::{self, BackupJob, Task};
+use crate::store::Job;
+
+use super::{Handle, Verdict};
+
+/// How far a run had come when its row was last written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mark {
+    /// The provider was about to be called.
+    Starting,
+    /// It runs under this number.
+    Runs(TaskId),
+}
+
+pub(super) fn run(context: &Context, job: &Job, handle: &Handle<'_>) -> Result<Verdict> {
+    let told: BackupJob = serde_json::from_str(&job.arguments).map_err(|error| {
+        Error::new(ErrorKind::BackupFailed, "the job's arguments are not what this version understands")
+            .with_source(error)
+    })?;
+    let provider = backup::provider(context, told.provider)?;
+    let facts = backup::facts(context, &told.request.subject, Some(job));
+    let label = format!("panelgate-{}", job.id);
+    let mark = job.task.as_deref().and_then(|task| serde_json::from_str::<Mark>(task).ok());
+    let facts = match (facts, &mark) {
+        (Ok(facts), _) => facts,
+        // It is over for this site or account; what runs for it already is ended.
+        (Err(error), Some(Mark::Runs(task))) if !error.kind().is_retryable() => {
+            let order =
+                Order { job: job.id, label: &label, request: &told.request, account: None, site: None };
+            cancel(provider.as_ref(), &order, task);
+            return Err(error);
+        }
+        (Err(error), _) => return Err(error),
+    };
+    let order = Order {
+        job: job.id,
+        label: &label,
+        request: &told.request,
+        account: facts.account.as_ref(),
+        site: facts.site.as_ref(),
+    };
+    let result = Run { provider: provider.as_ref(), order, told: &told, handle }.go(mark);
+    match &result {
+        Ok(Verdict::Done(_)) => retain(context, &told, &order),
+        // A later attempt by hand begins anew.
+        Err(error) if !error.kind().is_retryable() => handle.keep(None)?,
+        _ => {}
+    }
+    result
+}
+
+struct Run<'a> {
+    provider: &'a dyn BackupProvider,
+    order: Order<'a>,
+    told: &'a BackupJob,
+    handle: &'a Handle<'a>,
+}
+
+impl Run<'_> {
+    fn go(&self, mark: Option<Mark>) -> Result<Verdict> {
+        let task = match mark {
+            Some(Mark::Runs(task)) => Some(task),
+            Some(Mark::Starting) => self.find()?,
+            None => None,
+        };
+        let task = match task {
+            Some(task) => task,
+            None if self.handle.stop().is_some() => return Ok(Verdict::Stopped),
+            None => match self.start()? {
+                Started::Done(outcome) => return done(&outcome),
+                Started::Task(task) => task,
+            },
+        };
+        self.keep(&Mark::Runs(task.clone()))?;
+        self.follow(&task)
+    }
+
+    /// What was being started when this program was killed.
+    fn find(&self) -> Result<Option<TaskId>> {
+        match self.told.task {
+            Task::Create => self.provider.find(&self.order),
+            // These begin anew for a provider that has no runs; no other can be asked.
+            Task::Restore(_) | Task::Import(_) if self.told.provider == ProviderKind::Project => Ok(None),
+            Task::Restore(_) | Task::Import(_) => {
+                let text = "Panelgate was ended while this was started; whether it runs cannot be known: look before you order it again";
+                Err(Error::new(ErrorKind::BackupFailed, text))
+            }
+        }
+    }
+
+    fn start(&self) -> Result<Started> {
+        self.keep(&Mark::Starting)?;
+        let started = match &self.told.task {
+            Task::Create => {
+                self.provider.capabilities()?.check(self.told.provider, &self.told.request)?;
+                self.provider.start(&self.order, self.handle)
+            }
+            Task::Restore(entry) => {
+                self.provider.capabilities()?.allow(self.told.provider, Action::Restore)?;
+                self.provider.restore(&self.order, entry, self.handle)
+            }
+            Task::Import(path) => {
+                self.provider.capabilities()?.allow(self.told.provider, Action::Import)?;
+                self.provider.import(&self.order, &mut backup::import_file(path)?, self.handle)
+            }
+        };
+        if started.is_err() {
+            // The provider has answered: it is not in between any more.
+            self.handle.keep(None)?;
+        }
+        started
+    }
+
+    /// Looks how far it is until it is done.
+    fn follow(&self, task: &TaskId) -> Result<Verdict> {
+        let mut looks = 0;
+        loop {
+            match self.handle.stop() {
+                None => {}
+                // It goes on by itself, and is followed again after the next start.
+                Some(Stop::Shutdown) => return Ok(Verdict::Stopped),
+                Some(Stop::Cancelled | Stop::Deadline) => {
+                    cancel(self.provider, &self.order, task);
+                    self.handle.keep(None)?;
+                    return Ok(Verdict::Stopped);
+                }
+            }
+            match self.provider.poll(&self.order, task)? {
+                Polled::Done(outcome) => return done(&outcome),
+                Polled::Running(progress) => self.handle.report(&progress),
+            }
+            self.handle.pause(self.provider.interval(looks));
+            looks += 1;
+        }
+    }
+
+    fn keep(&self, mark: &Mark) -> Result<()> {
+        self.handle
+            .report(&Progress { percent: None, step: Some(format!("waiting for {}", self.told.provider)) });
+        let text = serde_json::to_string(mark).map_err(|error| {
+            Error::new(ErrorKind::Internal, "the job's state cannot be written as JSON").with_source(error)
+        })?;
+        self.handle.keep(Some(&text))
+    }
+}
+
+fn done(outcome: &Outcome) -> Result<Verdict> {
+    let result = serde_json::to_value(outcome).map_err(|error| {
+        Error::new(ErrorKind::Internal, "the job's result cannot be written as JSON").with_source(error)
+    })?;
+    Ok(Verdict::Done(result))
+}
+
+/// Ends a run as far as the provider can.
+fn cancel(provider: &dyn BackupProvider, order: &Order<'_>, task: &TaskId) {
+    let can = provider.capabilities().is_ok_and(|can| can.actions.contains(&Action::Cancel));
+    match can.then(|| provider.cancel(order, task)) {
+        Some(Ok(())) => log::info!("job {}: {} was told to end its run", order.job, provider.kind()),
+        Some(Err(error)) => {
+            log::warn!("job {}: {} does not end its run: {error:?}", order.job, provider.kind())
+        }
+        None => {
+            log::warn!("job {}: {} goes on with its run, which cannot be ended", order.job, provider.kind())
+        }
+    }
+}
+
+/// Keeps no more backups of a project than wanted. What cannot be removed now goes after the next one.
+fn retain(context: &Context, told: &BackupJob, order: &Order<'_>) {
+    let settings = &context.config.backup;
+    let Some(site) = order.site.filter(|_| told.request.destination == Destination::Directory) else {
+        return;
+    };
+    if told.provider != ProviderKind::Project {
+        return;
+    }
+    let gone = Directory::open(&settings.directory)
+        .and_then(|directory| directory.prune(site.key.as_str(), settings.keep));
+    match gone {
+        Ok(gone) => gone.iter().for_each(|name| log::info!("job {}: the old backup {name} went", order.job)),
+        Err(error) => log::warn!("job {}: old backups stay: {error:?}", order.job),
+    }
+}
