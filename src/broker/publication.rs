@@ -84,7 +84,12 @@ impl Endpoint {
                 head.remote.map_or_else(|| "an unknown address".to_owned(), |remote| remote.to_string());
             let line =
                 format!("{}: a publication request from {from} was refused: {error:?}", head.reference);
-            if endpoint::logs_refusal(context) { log::warn!("{line}") } else { log::debug!("{line}") }
+            // Who is told to ask again is no news.
+            if error.kind() != ErrorKind::TooMany && endpoint::logs_refusal(context) {
+                log::warn!("{line}")
+            } else {
+                log::debug!("{line}")
+            }
         }
         result
     }

@@ -11,7 +11,7 @@ use crate::types::Username;
 /// Print the key with which the builder may log in as a user, for sshd
 ///
 /// For sites of publication type ssh. sshd asks at every login, so that nothing is written into a home, and the access ends at once when the account is
-/// suspended or its plan loses the builder. The key is the one in [publish] ssh_key; it opens SFTP and nothing else.
+/// suspended or its plan loses the builder. The key is the one that ssh_key names (section publish); it opens SFTP and nothing else.
 #[derive(Args)]
 #[command(after_long_help = "In sshd_config:
   AuthorizedKeysCommand /usr/bin/panelgate ssh-keys %u

@@ -376,6 +376,8 @@ pub(crate) fn manage(
     time: std::time::Duration,
 ) -> Result<Value> {
     let operation = request.operation();
+    // No page shows this yet, so that nobody can show a session: where one is needed, the account's own processes are refused.
+    context.prove_session(principal, None)?;
     let account = context.account(principal, request.account.as_ref(), Some(&request.site))?;
     policy::allow_account(principal, operation, context.panel.kind(), &account)?;
     let Some(site) = account.site(&request.site) else {

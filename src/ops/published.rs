@@ -2,7 +2,7 @@
 //! process at a time, and everybody looks there.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::calls::Call;
 use crate::error::{Error, ErrorKind, Result};
@@ -85,12 +85,20 @@ fn read(context: &Context, reading: u64) -> Result<u64> {
     Ok(count)
 }
 
-/// For the broker: with `[builder] statistics`, whoever comes first after 3 hours has the list read in the background, and does not wait for it.
+/// For the broker: with `[builder] statistics`, whoever comes first after 3 hours has the list read in the background, and does not wait for it. Whether it
+/// is time is looked at once a minute.
 pub(crate) fn tend(context: &Arc<Context>) {
+    const MINUTE: u64 = 60;
     static RUNNING: AtomicBool = AtomicBool::new(false);
-    if !context.config.builder.statistics || RUNNING.swap(true, Ordering::AcqRel) {
+    static LOOKED: AtomicU64 = AtomicU64::new(0);
+    let now = clock::unix_seconds();
+    if !context.config.builder.statistics
+        || now.saturating_sub(LOOKED.load(Ordering::Relaxed)) < MINUTE
+        || RUNNING.swap(true, Ordering::AcqRel)
+    {
         return;
     }
+    LOOKED.store(now, Ordering::Relaxed);
     let context = Arc::clone(context);
     let work = move || {
         if let Err(error) = refresh(&context)

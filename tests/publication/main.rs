@@ -1,6 +1,6 @@
 //! The sandbox's "Publish" button, by every way that a host can offer, against real servers.
 #![cfg(feature = "sandbox")]
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -11,13 +11,16 @@ use serde_json::{Value, json};
 /// `site-1:right`
 const AUTHORIZATION: &str = "Basic c2l0ZS0xOnJpZ2h0";
 
+/// The fields of a form in their order.
+pub type Form = Vec<(String, String)>;
+
 /// A running endpoint with a document root of its own.
 pub struct StandIn {
     server: Server,
     pub root: Arc<tempfile::TempDir>,
     /// What was asked for, oldest first: method and target.
     pub seen: Arc<Mutex<Vec<String>>>,
-    pub forms: Arc<Mutex<Vec<Vec<(String, String)>>>>,
+    pub forms: Arc<Mutex<Vec<Form>>>,
 }
 
 impl StandIn {
@@ -47,7 +50,7 @@ impl StandIn {
     }
 }
 
-fn answer(root: &Path, forms: &Mutex<Vec<Vec<(String, String)>>>, request: &Request) -> Response {
+fn answer(root: &Path, forms: &Mutex<Vec<Form>>, request: &Request) -> Response {
     let Some(path) = request.path().strip_prefix("/pub/t0ken/") else { return Response::text(404, "no") };
     let path = path.trim_start_matches('/');
     if let Some(rest) = path.strip_prefix("zyro/action") {
@@ -80,7 +83,7 @@ fn list(target: &Path) -> Response {
 }
 
 /// Type `internal`: the third question is answered with the end.
-fn action(forms: &Mutex<Vec<Vec<(String, String)>>>, request: &Request, rest: &str) -> Response {
+fn action(forms: &Mutex<Vec<Form>>, request: &Request, rest: &str) -> Response {
     match (request.method.as_str(), rest) {
         ("POST", "") => {
             let form = form_urlencoded::parse(&request.body).into_owned().collect();

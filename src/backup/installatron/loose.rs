@@ -126,18 +126,14 @@ pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 /// The member `data`: a list, one record, a text, or nothing.
+#[derive(Default)]
 pub(super) enum Data<T> {
     Many(Vec<T>),
     One(T),
     /// The text itself is not kept: where there is one, it is an address with a login.
     Text,
+    #[default]
     None,
-}
-
-impl<T> Default for Data<T> {
-    fn default() -> Self {
-        Self::None
-    }
 }
 
 struct DataVisitor<T>(PhantomData<T>);
