@@ -61,6 +61,8 @@ install: $(if $(PREBUILT),,all)
 	$(INSTALL) -d $(foreach dir,$(BINDIR) $(PROGRAMDIR) $(LIBDIR) $(PKGCONFIGDIR) $(INCLUDEDIR) $(DOCDIR),"$(DESTDIR)$(dir)")
 	$(INSTALL) -m 755 "$(BUILT)/panelgate" "$(DESTDIR)$(BINDIR)/panelgate"
 	$(INSTALL) -m 755 "$(BUILT)/panelgate-cgi" "$(DESTDIR)$(PROGRAMDIR)/panelgate.cgi"
+	# The same program under the name that makes it the publication endpoint.
+	ln -sf panelgate.cgi "$(DESTDIR)$(PROGRAMDIR)/publish.cgi"
 	$(INSTALL) -m 755 "$(BUILT)/libpanelgate.so" "$(DESTDIR)$(LIBDIR)/$(LIBRARY)"
 	ln -sf $(LIBRARY) "$(DESTDIR)$(LIBDIR)/libpanelgate.so.$(SOVERSION)"
 	ln -sf libpanelgate.so.$(SOVERSION) "$(DESTDIR)$(LIBDIR)/libpanelgate.so"
@@ -69,4 +71,6 @@ install: $(if $(PREBUILT),,all)
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 		-e 's|@VERSION@|$(VERSION)|' packaging/panelgate.pc.in > "$(DESTDIR)$(PKGCONFIGDIR)/panelgate.pc"
 	chmod 644 "$(DESTDIR)$(PKGCONFIGDIR)/panelgate.pc"
+	$(INSTALL) -d "$(DESTDIR)$(DOCDIR)/webserver"
+	$(INSTALL) -m 644 packaging/webserver/* "$(DESTDIR)$(DOCDIR)/webserver/"
 	$(INSTALL) -m 644 LICENSE-MIT LICENSE-APACHE "$(DESTDIR)$(DOCDIR)/"

@@ -197,6 +197,46 @@ typedef struct {
 typedef int32_t pgate_dialect;
 
 /**
+ * What pgate_backup_start() shall back up. Every member but size may be NULL or 0.
+ */
+typedef struct {
+    /**
+     * sizeof(pgate_backup_options).
+     */
+    size_t size;
+    /**
+     * The account's user name. NULL: the caller's own, or for root the one that has the site.
+     */
+    const char *account;
+    /**
+     * The site's name, in Unicode or ASCII. NULL: the account as a whole, for root.
+     */
+    const char *site;
+    /**
+     * What the backup holds: "all", "hosting", "mail", "configuration", "project". NULL: of a site
+     * its project at the builder, of an account all.
+     */
+    const char *scope;
+    /**
+     * Where it goes: "panel", "directory", "builder", or a name in the configuration. NULL: a
+     * project to the configured directory, all else to the panel's own place.
+     */
+    const char *destination;
+    /**
+     * What the names of its files begin with. NULL: nothing of the kind.
+     */
+    const char *prefix;
+    /**
+     * What is said about it. NULL: nothing.
+     */
+    const char *description;
+    /**
+     * Largest size of one of its files, in bytes: a whole number of MiB. 0: one file.
+     */
+    uint64_t split_size;
+} pgate_backup_options;
+
+/**
  * Success.
  */
 #define PGATE_OK 0
@@ -420,6 +460,31 @@ typedef int32_t pgate_dialect;
  * There is no such backup, or no such job.
  */
 #define PGATE_ERR_BACKUP_NOT_FOUND 704
+
+/**
+ * What makes the backup cannot be reached or did not answer in time.
+ */
+#define PGATE_ERR_BACKUP_UNREACHABLE 712
+
+/**
+ * The certificate of what makes the backup cannot be verified.
+ */
+#define PGATE_ERR_BACKUP_TLS 713
+
+/**
+ * What makes the backup does not accept the credentials, or does not allow the operation.
+ */
+#define PGATE_ERR_BACKUP_AUTH 714
+
+/**
+ * What makes the backup refused the request.
+ */
+#define PGATE_ERR_BACKUP_REFUSED 715
+
+/**
+ * What makes the backup gave an answer that is not what its documentation says.
+ */
+#define PGATE_ERR_BACKUP_PROTOCOL 716
 
 /**
  * A fault of Panelgate or of the system below it.
@@ -812,6 +877,81 @@ pgate_status pgate_session_render(const pgate_session *session,
 void pgate_session_free(pgate_session *session);
 
 /**
+ * Makes any call of the builder's.
+ *
+ * name is the call's name in docs/operations.md, such as "website/get-settings". json_in is a JSON
+ * object with what the call takes. Two members are the library's own and are not sent: "domain"
+ * names the site in every call about one, and "account" may name the account that has it. What is
+ * wrong in json_in is found, and named by its member, before anything is sent. *json_out becomes
+ * the builder's answer as one JSON text without anything secret, which the caller frees with
+ * pgate_string_free().
+ *
+ * Waits for the builder, at most three times as long as the configuration's builder section says
+ * (timeout; 30 seconds unless set). A call that must not be made twice is sent once, whatever
+ * happens.
+ *
+ * Errors: PGATE_ERR_INVALID_ARGUMENT with the member's name, PGATE_ERR_CONFIG for a call that is
+ * off in the configuration, PGATE_ERR_FORBIDDEN, those of pgate_session_create(), and all of 3xx.
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_call(const pgate *handle,
+                        const char *name,
+                        const char *json_in,
+                        char **json_out,
+                        pgate_error **err);
+
+/**
+ * Lists all calls of the builder's that pgate_call() knows.
+ *
+ * *json_out becomes a JSON array, which the caller frees with pgate_string_free(). Each item has
+ * "name", "summary", "idempotent", "destructive", "site" (whether it takes "domain") and "fields"
+ * with "name", "kind", "needed", "inferred" and "meaning". Members may be added in later versions.
+ *
+ * Errors: PGATE_ERR_INVALID_ARGUMENT.
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_calls_json(char **json_out, pgate_error **err);
+
+/**
+ * Blocks or unblocks a published website in the brand's licence: what a panel does when an account
+ * is suspended or comes back. The files of the website stay reachable on this server; whoever
+ * suspends must see to that too.
+ *
+ * Errors: those of pgate_call().
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_site_block(const pgate *handle,
+                              const char *domain,
+                              bool blocked,
+                              pgate_error **err);
+
+/**
+ * Gives a site another domain at the builder, and here. The new domain must be one of the same
+ * account's, or nobody's yet. Call it before or after the panel has renamed the site.
+ *
+ * Errors: those of pgate_call(), PGATE_ERR_SITE_NOT_YOURS and PGATE_ERR_SITE_CONFLICT if the new
+ * domain is or was another site's.
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_site_rename(const pgate *handle,
+                               const char *domain,
+                               const char *new_domain,
+                               pgate_error **err);
+
+/**
+ * Deletes a site's project at the builder. It cannot be brought back; what is published stays.
+ *
+ * Errors: those of pgate_call().
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_site_delete_project(const pgate *handle, const char *domain, pgate_error **err);
+
+/**
  * Says what is published of a site, as JSON: published, files, bytes, last, window, can_undo.
  * Members may be added in later versions.
  *
@@ -882,6 +1022,66 @@ pgate_status pgate_publication_unpublish(const pgate *handle,
                                          const char *site,
                                          char **out,
                                          pgate_error **err);
+
+/**
+ * Orders a backup. The order is on the disk when this returns; the program that runs jobs does
+ * the work. A second order for the same joins the first one.
+ *
+ * *job becomes its number, which is never given twice.
+ *
+ * Waits for the panel's data: milliseconds, with a remote panel seconds.
+ *
+ * Errors: PGATE_ERR_INVALID_ARGUMENT, PGATE_ERR_BACKUP_UNSUPPORTED if nothing on this server can
+ * make such a backup, PGATE_ERR_BACKUP_NOT_FOUND if the site was never opened and has no project,
+ * PGATE_ERR_FORBIDDEN for what only root may order, and those of pgate_account_of_site().
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_backup_start(const pgate *handle,
+                                const pgate_backup_options *options,
+                                uint64_t *job,
+                                pgate_error **err);
+
+/**
+ * Says how far a backup is, as a JSON object: id, state ("waiting", "running", "done", "failed",
+ * "cancelled"), percent (0 to 100 or null), queued (seconds since 1970), and for root reason, why
+ * it failed or waits. Members and states may be added in later versions.
+ *
+ * *out becomes a string, which the caller frees with pgate_string_free().
+ *
+ * Errors: PGATE_ERR_BACKUP_NOT_FOUND, PGATE_ERR_STORE.
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_backup_poll(const pgate *handle, uint64_t job, char **out, pgate_error **err);
+
+/**
+ * Waits until a backup has ended, at most so many seconds; then says how far it is as
+ * pgate_backup_poll() does. Whether it has ended, state says: a time that is over is no error.
+ *
+ * *out becomes a string, which the caller frees with pgate_string_free().
+ *
+ * Errors: those of pgate_backup_poll().
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_backup_wait(const pgate *handle,
+                               uint64_t job,
+                               uint32_t seconds,
+                               char **out,
+                               pgate_error **err);
+
+/**
+ * Wants a backup to end, and says how far it is as pgate_backup_poll() does: one that runs ends a
+ * little later, one that is done stays done. For root only.
+ *
+ * *out becomes a string, which the caller frees with pgate_string_free().
+ *
+ * Errors: PGATE_ERR_FORBIDDEN, and those of pgate_backup_poll().
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_backup_cancel(const pgate *handle, uint64_t job, char **out, pgate_error **err);
 
 /**
  * Returns the number of the error: the status that the function has returned. PGATE_OK if error

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::backup::BackupRequest;
 use crate::broker;
 use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::backup::{self, ProjectWish, Seen};
+use crate::ops::backup::{self, ProjectWish, Seen, SeenJob};
 use crate::ops::endpoint::ManageRequest;
 use crate::ops::{self, CallRequest, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
 use crate::publish::workers::Workers;
@@ -61,6 +62,30 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// See [`ErrorKind`].
     fn project_backups(&self, _wish: &ProjectWish) -> Result<Seen> {
+        Err(no_backups())
+    }
+
+    /// Queues a backup: for root any, for everybody else of the project of an own site.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn order_backup(&self, _request: &BackupRequest) -> Result<Queued> {
+        Err(no_backups())
+    }
+
+    /// How far a backup is.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn backup_job(&self, _job: u64) -> Result<SeenJob> {
+        Err(no_backups())
+    }
+
+    /// Wants a backup to end; for root.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn cancel_backup(&self, _job: u64) -> Result<SeenJob> {
         Err(no_backups())
     }
 }
@@ -145,6 +170,18 @@ impl Gateway for Direct {
     fn project_backups(&self, wish: &ProjectWish) -> Result<Seen> {
         backup::project_backups(&self.context, &self.principal, wish).map(|backups| Seen::of(&backups))
     }
+
+    fn order_backup(&self, request: &BackupRequest) -> Result<Queued> {
+        backup::order(&self.context, &self.principal, request)
+    }
+
+    fn backup_job(&self, job: u64) -> Result<SeenJob> {
+        backup::job(&self.context, &self.principal, job)
+    }
+
+    fn cancel_backup(&self, job: u64) -> Result<SeenJob> {
+        backup::cancel(&self.context, &self.principal, job)
+    }
 }
 
 impl Gateway for Remote {
@@ -170,6 +207,18 @@ impl Gateway for Remote {
 
     fn project_backups(&self, wish: &ProjectWish) -> Result<Seen> {
         self.project_backups(wish)
+    }
+
+    fn order_backup(&self, request: &BackupRequest) -> Result<Queued> {
+        self.backup_project(&backup::own_wish(request)?)
+    }
+
+    fn backup_job(&self, job: u64) -> Result<SeenJob> {
+        self.backup_job(job)
+    }
+
+    fn cancel_backup(&self, _job: u64) -> Result<SeenJob> {
+        Err(Error::new(ErrorKind::Forbidden, "only root can end a backup"))
     }
 }
 

@@ -7,7 +7,8 @@
 //! - [`broker`]: the privileged side and the way to it; [`jobs`]: the program that does what takes long
 //! - [`ops`]: the use cases and the policy
 //! - [`backup`], [`publish`], [`builder`], [`panel`], [`store`]: what they work with. A panel never calls the builder; the builder never knows a panel
-//! - [`config`], [`calls`] (the table of the builder's calls), [`types`], [`limits`], [`sys`], [`error`], and `agent`, the one place that makes an HTTP client: what everything stands on
+//! - [`config`], [`calls`] (the table of the builder's calls), [`types`], [`limits`], [`sys`], [`error`], `agent`, the one place that makes an HTTP client,
+//!   and `ftp`, a small client: what everything stands on
 //!
 //! [`sandbox`] is an embedded builder for the demo and the tests.
 
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod error;
 pub mod ffi;
+mod ftp;
 pub mod gateway;
 pub mod jobs;
 pub mod limits;

@@ -200,6 +200,30 @@ pub const DEMO_PAGE_TIME: Duration = Duration::from_secs(60);
 /// Longest wait of the demo's own check for one answer.
 pub const DEMO_CHECK_TIME: Duration = Duration::from_secs(70);
 
+/// Longest wait for each answer of a site's web server when it is looked at as a visitor would.
+pub const NOTICE_TIME: Duration = Duration::from_secs(5);
+
+/// Bytes of such an answer that are looked at.
+pub const NOTICE_BYTES: u64 = 4096;
+
+/// Time for which what was found is taken again.
+pub const NOTICE_MEMORY: Duration = Duration::from_secs(60 * 60);
+
+/// Most sites of which is remembered what was found.
+pub const NOTICES: usize = 50_000;
+
+/// Most sites that one page has looked at.
+pub const NOTICE_SITES: usize = 20;
+
+/// Time after which the doctor looks at no further site, unless it is asked to look deep.
+pub const DOCTOR_SITES_TIME: Duration = Duration::from_secs(20);
+
+/// Longest wait for the demo's workers when it ends.
+pub const DEMO_WORKER_TIME: Duration = Duration::from_secs(5);
+
+/// Longest wait of the doctor for the publication endpoint.
+pub const REACH_TIME: Duration = Duration::from_secs(15);
+
 /// Life of a demo that nobody ends.
 pub const DEMO_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
 
@@ -211,6 +235,45 @@ pub const SANDBOX_SITES: usize = 1000;
 
 /// Most sessions that the embedded builder remembers.
 pub const SANDBOX_SESSIONS: usize = 1000;
+
+/// Most archives that the embedded builder keeps for hosts to fetch.
+pub const SANDBOX_ARCHIVES: usize = 8;
+
+/// Longest publication of the embedded builder.
+pub const SANDBOX_PUBLISH_TIME: Duration = Duration::from_secs(120);
+
+/// Longest answer of an FTP server to a command, in bytes.
+pub const FTP_REPLY_BYTES: usize = 16 * 1024;
+
+/// Largest list of a directory that an FTP server gives, in bytes.
+pub const FTP_LIST_BYTES: u64 = 1024 * 1024;
+
+/// Longest run of a panel's own program that makes or removes an FTP account.
+pub const FTP_ACCOUNT_TIME: Duration = Duration::from_secs(30);
+
+/// Longest wait for each answer of this machine's FTP server when a login is tried.
+pub const FTP_LOGIN_TIME: Duration = Duration::from_secs(10);
+
+/// Longest work of a job that makes an FTP account.
+pub const FTP_JOB_TIME: Duration = Duration::from_secs(120);
+
+/// Longest wait of an opening for such a job.
+pub const FTP_JOB_WAIT: Duration = Duration::from_secs(25);
+
+/// Time after which it is asked again how such a job goes.
+pub const FTP_JOB_PAUSE: Duration = Duration::from_millis(200);
+
+/// Pause between two tries of an FTP login that was just made.
+pub const FTP_LOGIN_PAUSE: Duration = Duration::from_millis(500);
+
+/// Time for which an FTP login that worked is taken to work.
+pub const FTP_LOGIN_MEMORY: Duration = Duration::from_secs(10 * 60);
+
+/// Most FTP logins that are remembered to work.
+pub const FTP_LOGINS: usize = 10_000;
+
+/// Largest file with the builder's public SSH key, in bytes.
+pub const SSH_KEY_BYTES: u64 = 16 * 1024;
 
 /// Most entries of a published archive.
 pub const ARCHIVE_ENTRIES: usize = 50_000;
@@ -408,6 +471,9 @@ pub const WORKER_PROCESSES_PER_ACCOUNT: usize = 4;
 
 /// Most publication requests of one site at a time.
 pub const REQUESTS_PER_WORKER: usize = 16;
+
+/// Most requests of one site that wait for its worker to start or to end; the others are told to ask again.
+pub const WAITING_PER_SITE: usize = 2;
 
 /// Longest wait for a worker to start, or for the one before it to end.
 pub const WORKER_START_TIME: Duration = Duration::from_secs(10);

@@ -426,6 +426,18 @@ fn the_demo_works_in_a_browser() {
     assert!(session.starts_with("http://127.0.0.1:") && !session.starts_with(origin), "{session}");
     assert_eq!((browser.text("#site"), browser.text("#language")), (ASCII_IDN.into(), "ar".into()));
     look_at(&browser, "builder", "en");
+
+    // What the customer publishes is what the world sees.
+    browser.script("document.querySelector('#headline').value = 'Old books & new'");
+    browser.click("form button");
+    assert!(browser.text("#outcome").starts_with("Edition 1 is published"), "{}", browser.text("#outcome"));
+    look_at(&browser, "published", "en");
+    browser.click("#outcome a");
+    browser.wait_for_url("the site", |url| !url.contains("login_hash="));
+    assert_eq!(browser.text("h1"), "Old books & new");
+    assert_eq!(browser.script("return document.documentElement.dataset.edition"), "1");
+    look_at(&browser, "site", "en");
+
     browser.open(&session[..session.len() - 1]);
     assert!(browser.text("h1").contains("ended"));
     look_at(&browser, "ended", "en");

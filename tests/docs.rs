@@ -60,3 +60,36 @@ fn links_between_documents_lead_somewhere() {
     }
     assert!(checked > 5, "the links were not understood");
 }
+
+/// `UPDATE_DOCS=1 cargo test --test docs` writes it anew.
+#[test]
+fn the_page_of_the_calls_is_what_the_table_says() {
+    let page = panelgate::calls::markdown();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &page).expect("docs/operations.md");
+    }
+    assert!(
+        read("docs/operations.md") == page,
+        "docs/operations.md is stale: UPDATE_DOCS=1 cargo test --test docs"
+    );
+}
+
+#[test]
+fn the_sample_of_the_configuration_names_every_key_of_a_call() {
+    let sample = read("docs/panelgate-sample.ini");
+    for key in [
+        "enabled",
+        "path",
+        "method",
+        "base",
+        "session",
+        "site_field",
+        "fields",
+        "required",
+        "name.",
+        "value.",
+    ] {
+        assert!(sample.contains(&format!("\n;{key}")), "{key}");
+    }
+}

@@ -9,8 +9,17 @@ use std::path::{Path, PathBuf};
 use panelgate::error::ErrorKind;
 
 /// The files of src/ffi with exported items, in the order in which a reader of the header wants them.
-const SOURCES: [&str; 7] =
-    ["status.rs", "handle.rs", "account.rs", "session.rs", "publication.rs", "error.rs", "text.rs"];
+const SOURCES: [&str; 9] = [
+    "status.rs",
+    "handle.rs",
+    "account.rs",
+    "session.rs",
+    "call.rs",
+    "publication.rs",
+    "backup.rs",
+    "error.rs",
+    "text.rs",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -166,7 +166,7 @@ pub(super) fn account_of<'a>(order: &Order<'a>) -> Result<&'a Account> {
     })
 }
 
-pub(super) fn account_or<'a>(account: Option<&'a Account>) -> Result<&'a Account> {
+pub(super) fn account_or(account: Option<&Account>) -> Result<&Account> {
     account
         .ok_or_else(|| Error::new(ErrorKind::BackupUnsupported, "name the account whose backups are meant"))
 }

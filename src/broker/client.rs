@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::backup::{ProjectWish, Seen};
+use crate::ops::backup::{ProjectWish, Seen, SeenJob};
 use crate::ops::endpoint::{Head, ManageRequest, Reply};
 use crate::ops::internal::Word;
 use crate::ops::{CallRequest, OpenRequest, Overview, OverviewRequest, Session};
@@ -157,6 +157,14 @@ impl Remote {
     /// See [`ErrorKind`].
     pub fn project_backups(&self, wish: &ProjectWish) -> Result<Seen> {
         self.call_typed("backups", None, &BackupArgs::of(wish))
+    }
+
+    /// How far a backup is; see [`crate::gateway::Gateway::backup_job`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn backup_job(&self, job: u64) -> Result<SeenJob> {
+        self.call_typed("backups", None, &BackupArgs::of_job(job))
     }
 
     /// As [`Remote::call`], with the result as a type.

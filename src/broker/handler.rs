@@ -57,6 +57,8 @@ impl Desk {
     /// Reads the configuration and opens the panel.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let context = Arc::new(Context::new(Config::load(path)?)?);
+        context.watch_sites();
+        context.leave_programs_to_jobs();
         let endpoint = Endpoint::new(&context.config.publish.worker_program);
         let context = RwLock::new(context);
         let named = Mutex::new(Quota::new(limits::BUCKET_SIZE, limits::BUCKET_REFILL));
@@ -75,6 +77,8 @@ impl Desk {
     /// Reads the configuration again. Requests that are running keep the old one; if the new one is wrong, all do.
     pub(super) fn reload(&self) -> Result<()> {
         let fresh = Arc::new(Context::new(Config::load(&self.path)?)?);
+        fresh.watch_sites();
+        fresh.leave_programs_to_jobs();
         *self.context.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
@@ -204,6 +208,9 @@ impl Desk {
             Operation::ViewBackups => {
                 let args: BackupArgs = read(args)?;
                 let _share = self.share(principal, args.account())?;
+                if let Some(job) = args.job() {
+                    return value(&backup::job(context, principal, job)?);
+                }
                 value(&backup::Seen::of(&backup::project_backups(context, principal, &args.into_wish()?)?))
             }
             Operation::ManageJobs | Operation::ManageBackups => {

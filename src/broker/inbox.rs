@@ -1,7 +1,6 @@
 //! One connection until its frame is there.
 
 use std::io::IoSliceMut;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
@@ -76,22 +75,18 @@ impl Inbox {
         }
     }
 
-    /// One recvmsg. Descriptors are taken out of the message, so that they are closed and never pile up in the socket.
+    /// One recvmsg, without room for descriptors: the kernel drops those that come and says so. They never become this process's own, whose closing
+    /// could take as long as a file system in user space likes.
     fn receive(&self, chunk: &mut [u8]) -> Result<usize, Received> {
-        // Room for more descriptors than any operation takes; what does not fit sets CTRUNC and is closed by the kernel.
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut control = RecvAncillaryBuffer::new(&mut []);
         let mut slices = [IoSliceMut::new(chunk)];
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        let message = match recvmsg(&self.stream, &mut slices, &mut control, flags) {
-            Ok(message) => message,
-            Err(Errno::AGAIN | Errno::INTR) => return Err(Received::Nothing),
-            Err(_) => return Err(Received::Failed),
-        };
-        let truncated = message.flags.contains(ReturnFlags::CTRUNC);
-        // Draining the buffer makes owned descriptors of them, which closes them here.
-        let any = control.drain().count() > 0;
-        if truncated || any { Err(Received::Descriptors) } else { Ok(message.bytes) }
+        match recvmsg(&self.stream, &mut slices, &mut control, flags) {
+            Ok(message) if message.flags.contains(ReturnFlags::CTRUNC) => Err(Received::Descriptors),
+            Ok(message) => Ok(message.bytes),
+            Err(Errno::AGAIN | Errno::INTR) => Err(Received::Nothing),
+            Err(_) => Err(Received::Failed),
+        }
     }
 }
 
@@ -112,6 +107,7 @@ mod tests {
     use super::*;
     use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
     use std::io::{IoSlice, Write};
+    use std::mem::MaybeUninit;
 
     fn pair() -> (UnixStream, Inbox) {
         let (client, server) = UnixStream::pair().unwrap();

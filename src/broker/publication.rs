@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -33,6 +33,8 @@ const MANAGE_TIME: Duration = Duration::from_secs(limits::BROKER_CALL_TIME.as_se
 /// The workers, and under which conditions they may go on.
 pub(super) struct Endpoint {
     workers: Arc<Workers>,
+    /// Held by whoever looks after them at this moment.
+    rounds: Mutex<()>,
     /// By the number of the site's state.
     watched: Mutex<HashMap<String, Watch>>,
     /// How many requests of each client address are being decided about.
@@ -62,6 +64,7 @@ impl Endpoint {
     pub(super) fn new(worker_program: &Path) -> Self {
         Self {
             workers: Workers::new(worker_program),
+            rounds: Mutex::default(),
             watched: Mutex::default(),
             deciding: Mutex::default(),
             queue: Queue::default(),
@@ -81,7 +84,12 @@ impl Endpoint {
                 head.remote.map_or_else(|| "an unknown address".to_owned(), |remote| remote.to_string());
             let line =
                 format!("{}: a publication request from {from} was refused: {error:?}", head.reference);
-            if endpoint::logs_refusal(context) { log::warn!("{line}") } else { log::debug!("{line}") }
+            // Who is told to ask again is no news.
+            if error.kind() != ErrorKind::TooMany && endpoint::logs_refusal(context) {
+                log::warn!("{line}")
+            } else {
+                log::debug!("{line}")
+            }
         }
         result
     }
@@ -142,14 +150,26 @@ impl Endpoint {
         principal: &Principal,
         request: &ManageRequest,
     ) -> Result<Value> {
+        self.forget_ended();
         endpoint::manage(context, principal, &self.workers, request, MANAGE_TIME)
+    }
+
+    /// As [`Endpoint::patrol`], unless somebody is at it already: panels that are asked by running a program may take longer than from one time to the
+    /// next.
+    pub(super) fn make_rounds(&self, context: &Context) {
+        let _alone = match self.rounds.try_lock() {
+            Ok(alone) => alone,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        self.patrol(context);
     }
 
     /// Ends, at once, the workers of sites that may not be published to any more: suspended, removed, moved, revoked.
     pub(super) fn patrol(&self, context: &Context) {
+        self.forget_ended();
         let assignments = self.workers.assignments();
-        let mut watched = lock(&self.watched).clone();
-        watched.retain(|state, _| assignments.iter().any(|assignment| assignment.state == *state));
+        let watched = lock(&self.watched).clone();
         for assignment in &assignments {
             // One that only looks at what was published has no conditions.
             let Some(watch) = watched.get(&assignment.state) else { continue };
@@ -167,16 +187,13 @@ impl Endpoint {
                 Ok(()) => {}
             }
         }
-        self.forget_ended();
     }
 
-    /// What nobody works under is forgotten.
+    /// Conditions that nobody works under any more are forgotten: a later worker of the site may be for something else.
     fn forget_ended(&self) {
-        let mut watched = lock(&self.watched);
-        if watched.len() > 2 * limits::WORKER_PROCESSES {
-            let assignments = self.workers.assignments();
-            watched.retain(|state, _| assignments.iter().any(|assignment| assignment.state == *state));
-        }
+        let assignments = self.workers.assignments();
+        lock(&self.watched)
+            .retain(|state, _| assignments.iter().any(|assignment| assignment.state == *state));
     }
 
     /// Many clients come through one web server: none of them has all of its share.
@@ -206,7 +223,11 @@ fn take_and_send(stream: &UnixStream, promise: Promise) -> Result<()> {
     if !descriptors::can_be_input(input) || !descriptors::can_be_output(output) {
         return Err(wrong("they are not what a web server gives to a program"));
     }
-    promise.lease.send(promise.task, &[input.as_fd(), output.as_fd()])
+    // Nobody has them if this fails: the worker has ended at this moment, and the client may ask for another.
+    promise.lease.send(promise.task, &[input.as_fd(), output.as_fd()]).map_err(|error| match error.kind() {
+        ErrorKind::Unavailable => Error::new(ErrorKind::TooMany, "ask again").with_source(error),
+        _ => error,
+    })
 }
 
 /// A request of a client address that is being decided about.

@@ -35,6 +35,8 @@ struct State {
     /// Counts what was queued.
     news: u64,
     ending: bool,
+    /// What is being fetched.
+    fetching: Vec<String>,
 }
 
 impl Queue {
@@ -53,6 +55,12 @@ impl Queue {
         self.lock().ending
     }
 
+    /// Notes that a publication is being fetched, until the value is dropped.
+    fn fetching(&self, id: &str) -> Fetching<'_> {
+        self.lock().fetching.push(id.to_owned());
+        Fetching { queue: self, id: id.to_owned() }
+    }
+
     /// Waits for news since `seen`, the end, or the time; gives what is known now.
     fn wait(&self, seen: u64, time: Duration) -> u64 {
         let state = self.lock();
@@ -65,6 +73,18 @@ impl Queue {
     /// The state is whole after each step.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A publication that is being fetched.
+struct Fetching<'a> {
+    queue: &'a Queue,
+    id: String,
+}
+
+impl Drop for Fetching<'_> {
+    fn drop(&mut self) {
+        self.queue.lock().fetching.retain(|id| *id != self.id);
     }
 }
 
@@ -98,16 +118,21 @@ impl Publisher {
         self.desk.endpoint.queue.end();
     }
 
-    /// Waits for the threads; false: some are still busy.
-    pub(super) fn finish(&self, time: Duration) -> bool {
+    /// Waits for the threads, so that they note what has ended. One that still waits for a builder is left, and what it fetches begins again with the
+    /// next broker.
+    pub(super) fn finish(&self, time: Duration) {
         let end = Instant::now() + time;
-        while self.threads.iter().any(|thread| !thread.is_finished()) {
-            if Instant::now() >= end {
-                return false;
-            }
+        while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(10));
         }
-        true
+        let left = self.desk.endpoint.queue.lock().fetching.clone();
+        left.iter().for_each(|id| put_back(&self.desk, id));
+    }
+}
+
+fn put_back(desk: &Desk, id: &str) {
+    if let Err(error) = desk.context().store().and_then(|store| store.put_back_publication(id)) {
+        log::error!("a publication is not put back: {error:?}");
     }
 }
 
@@ -151,7 +176,7 @@ fn one(desk: &Desk, job: &PublicationRow) {
             "{reference}: the broker ends; the publication of {} begins again with the next one",
             job.key
         );
-        return;
+        return put_back(desk, &job.id);
     }
     let seconds = begin.elapsed().as_secs_f32();
     match &result {
@@ -182,7 +207,9 @@ fn publish(desk: &Desk, job: &PublicationRow, begin: Instant) -> Result<String> 
         *looked = Instant::now();
         still(desk, &permit)
     };
+    let fetching = desk.endpoint.queue.fetching(&job.id);
     let spool = internal::fetch(&desk.context(), job, &go_on)?;
+    drop(fetching);
     // The download may have been long.
     let (_, now) = internal::permit(&desk.context(), job)?;
     if now.assignment != permit.assignment {

@@ -2,11 +2,11 @@
 //!
 //! The types of the use cases are not sent themselves: a field that is added to them must not reach an account by accident.
 
+mod publication;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,14 +14,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::admin::Target;
 use crate::ops::backup::ProjectWish;
-use crate::ops::endpoint::{Head, ManageRequest, Reply};
-use crate::ops::internal::Word;
+use crate::ops::notices::Notice;
 use crate::ops::token::Binding;
-use crate::ops::{CallRequest, OpenRequest, Operation, Overview, OverviewRequest, Session, SiteEntry};
+use crate::ops::{CallRequest, OpenRequest, Overview, OverviewRequest, Session, SiteEntry};
 use crate::panel::{Account, PanelSession, Site, SiteKind};
-use crate::publish::worker::Manage;
 use crate::store::AuditQuery;
 use crate::types::{AccountId, Domain, Reference, Secret, Username, hex};
+
+pub(super) use publication::{Admitted, ManageArgs, PublishArgs};
 
 /// Arguments of `overview`.
 #[derive(Default, Serialize, Deserialize)]
@@ -216,106 +216,6 @@ impl CallArgs {
     }
 }
 
-/// Arguments of `publish`: the head of a request. It holds a password: this type has no `Debug`.
-#[derive(Default, Serialize, Deserialize)]
-pub(super) struct PublishArgs {
-    method: String,
-    path: String,
-    #[serde(default)]
-    query: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    authorization: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    length: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    remote: Option<IpAddr>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    media: Option<String>,
-    /// In base64: a body may hold any bytes.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    form: Option<String>,
-}
-
-impl PublishArgs {
-    pub(super) fn of(head: &Head) -> Self {
-        Self {
-            method: head.method.clone(),
-            path: head.path.clone(),
-            query: head.query.clone(),
-            authorization: head.authorization.as_ref().map(|header| header.expose().to_owned()),
-            length: head.length,
-            remote: head.remote,
-            media: head.media.clone(),
-            form: head.form.as_ref().map(|form| STANDARD.encode(form)),
-        }
-    }
-
-    pub(super) fn into_head(self, reference: Reference) -> Result<Head> {
-        let form = self.form.map(|form| STANDARD.decode(form)).transpose();
-        let form = form.map_err(|_| Error::new(ErrorKind::BadRequest, "the form is not base64"))?;
-        Ok(Head {
-            reference,
-            method: self.method,
-            path: self.path,
-            query: self.query,
-            authorization: self.authorization.map(Secret::new),
-            length: self.length,
-            remote: self.remote,
-            media: self.media,
-            form,
-        })
-    }
-}
-
-/// Result of `publish`: exactly one of the three is there.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Admitted {
-    /// The descriptors may come.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) go: bool,
-    /// They are not needed: this is the answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) answer: Option<Reply>,
-    /// They are not needed: this became of a publication by archive.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) action: Option<Word>,
-}
-
-/// Arguments of `publication` and `unpublish`.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct ManageArgs {
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    account: Option<Username>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    site: Option<Domain>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    what: Option<Manage>,
-}
-
-impl ManageArgs {
-    pub(super) fn of(request: &ManageRequest) -> Self {
-        Self { account: request.account.clone(), site: Some(request.site.clone()), what: Some(request.what) }
-    }
-
-    pub(super) fn account(&self) -> Option<&Username> {
-        self.account.as_ref()
-    }
-
-    /// The request, if it is one of the operation that it was sent as.
-    pub(super) fn into_request(self, operation: Operation, reference: Reference) -> Result<ManageRequest> {
-        let (Some(site), Some(what)) = (self.site, self.what) else {
-            return Err(Error::new(ErrorKind::BadRequest, "site and what must be given"));
-        };
-        let request = ManageRequest { reference, account: self.account, site, what };
-        if request.operation() == operation {
-            Ok(request)
-        } else {
-            let text = format!("\"{}\" is no part of \"{}\"", what.name(), operation.name());
-            Err(Error::new(ErrorKind::BadRequest, text))
-        }
-    }
-}
-
 /// Arguments of `backup-project` and `backups`.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct BackupArgs {
@@ -329,6 +229,9 @@ pub(super) struct BackupArgs {
     session: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     panel_session: Option<[String; 2]>,
+    /// For `backups`: this job alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    job: Option<u64>,
 }
 
 impl BackupArgs {
@@ -339,7 +242,16 @@ impl BackupArgs {
             token: wish.form.as_ref().map(|(token, _)| token.clone()),
             session: wish.form.as_ref().map(|(_, binding)| hex(&binding.session)),
             panel_session: wish.panel_session.as_ref().map(session_pair),
+            job: None,
         }
+    }
+
+    pub(super) fn of_job(job: u64) -> Self {
+        Self { job: Some(job), ..Self::default() }
+    }
+
+    pub(super) fn job(&self) -> Option<u64> {
+        self.job
     }
 
     pub(super) fn account(&self) -> Option<&Username> {
@@ -415,6 +327,8 @@ struct WireSite {
     suspended: bool,
     alias_of: Option<Domain>,
     refused: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    notices: Vec<String>,
     token: Option<String>,
 }
 
@@ -436,6 +350,7 @@ impl WireOverview {
             suspended: site.suspended,
             alias_of: site.alias_of.clone(),
             refused: entry.refused.map(|kind| kind.name().to_owned()),
+            notices: entry.notices.iter().map(|notice| notice.name().to_owned()).collect(),
             token: entry.token.clone(),
         });
         let (mut sites, mut next, mut bytes) = (Vec::new(), None, 0);
@@ -494,6 +409,7 @@ impl WireOverview {
                 domain: site.domain.clone(),
                 // A reason of the future is still a reason.
                 refused: site.refused.map(|name| ErrorKind::by_name(&name).unwrap_or(ErrorKind::Forbidden)),
+                notices: site.notices.iter().filter_map(|name| Notice::by_name(name)).collect(),
                 token: site.token,
             });
             sites.push(Site {

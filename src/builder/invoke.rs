@@ -88,11 +88,12 @@ impl Client {
         let result = self.by_spelling(call, made, site, hash.as_deref(), body);
         let doubtful =
             |error: &Error| matches!(error.kind(), ErrorKind::BuilderAuth | ErrorKind::BuilderRefused);
-        if let (Err(error), Some(site)) = (&result, site)
-            && hash.is_some()
-            && doubtful(error)
-        {
+        let ended = match &result {
             // It may be the hash that is not taken any more: the next call gets a new one.
+            Err(error) => hash.is_some() && doubtful(error),
+            Ok(_) => matches!(call, Call::DeleteSite | Call::WebsiteRename),
+        };
+        if let Some(site) = site.filter(|_| ended) {
             self.hashes.table().remove(site.key());
         }
         result.map_err(context)

@@ -140,37 +140,34 @@ impl Client {
     ) {
         let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(recorded) = recorder.as_mut() {
+            let session = path.ends_with("requestLogin");
             recorded.push(Recorded {
                 method,
                 path: path.to_owned(),
-                request: body.map_or(Value::Null, |body| without_secrets(body, secrets)),
+                request: body.map_or(Value::Null, |body| without_secrets(body, session, secrets)),
                 status: reply.status,
-                answer: without_secrets(&reply.body, secrets),
+                answer: without_secrets(&reply.body, session, secrets),
             });
         }
     }
 }
 
-/// A body as JSON, or as text if it is none, with everything secret replaced.
-fn without_secrets(body: &[u8], secrets: &Secrets<'_>) -> Value {
+/// A body as JSON, or as text if it is none, with everything secret replaced. The `url` of a session call is secret whatever it looks like.
+fn without_secrets(body: &[u8], session: bool, secrets: &Secrets<'_>) -> Value {
     let body = &body[..body.len().min(limits::RECORD_BYTES)];
-    match serde_json::from_slice(body) {
-        Ok(mut value) => {
-            clean(&mut value, secrets);
-            value
-        }
-        Err(_) => {
-            let mut value = Value::String(String::from_utf8_lossy(body).into_owned());
-            clean(&mut value, secrets);
-            value
-        }
+    let mut value = serde_json::from_slice(body)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()));
+    clean(&mut value, secrets);
+    if let Some(url) = value.get_mut("url").filter(|url| session && !url.is_null()) {
+        *url = REDACTED.into();
     }
+    value
 }
 
 const REDACTED: &str = "(redacted)";
 
 /// Members whose value is a secret whatever it is.
-const SECRET_MEMBERS: [&str; 6] = ["password", "loginHash", "login_hash", "licenseHash", "sessionKey", "url"];
+const SECRET_MEMBERS: [&str; 5] = ["password", "loginHash", "login_hash", "licenseHash", "sessionKey"];
 
 /// Replaces what is secret, by the names of members and by what the texts hold.
 pub(crate) fn scrub(value: &mut Value) {
@@ -231,16 +228,20 @@ mod tests {
         let mut secrets = Secrets::default();
         secrets.add("hunter2");
         let body = json!({
-            "domain": "shop.example", "loginHash": "abc", "password": 7, "nested": [{ "url": "https://x/" }],
-            "text": "it is hunter2", "link": "https://x/?login_hash=abc", "error": null,
+            "domain": "shop.example", "loginHash": "abc", "password": 7, "nested": [{ "loginHash": {} }],
+            "text": "it is hunter2", "link": "https://x/?login_hash=abc", "error": null, "url": "https://x/",
         });
-        let clean = without_secrets(body.to_string().as_bytes(), &secrets);
+        let clean = without_secrets(body.to_string().as_bytes(), true, &secrets);
         let want = json!({
-            "domain": "shop.example", "loginHash": REDACTED, "password": REDACTED, "nested": [{ "url": REDACTED }],
-            "text": REDACTED, "link": REDACTED, "error": null,
+            "domain": "shop.example", "loginHash": REDACTED, "password": REDACTED, "nested": [{ "loginHash": REDACTED }],
+            "text": REDACTED, "link": REDACTED, "error": null, "url": REDACTED,
         });
         assert_eq!(clean, want);
-        assert_eq!(without_secrets(b"<p>hunter2", &secrets), json!(REDACTED));
-        assert_eq!(without_secrets(b"<p>Not found", &secrets), json!("<p>Not found"));
+        assert_eq!(
+            without_secrets(b"{\"url\":\"https://x/\"}", false, &secrets),
+            json!({ "url": "https://x/" })
+        );
+        assert_eq!(without_secrets(b"<p>hunter2", false, &secrets), json!(REDACTED));
+        assert_eq!(without_secrets(b"<p>Not found", true, &secrets), json!("<p>Not found"));
     }
 }

@@ -10,9 +10,10 @@ use crate::sys::signals::Signals;
 
 /// See it work: a small panel on this machine, with the real page behind its icon
 ///
-/// Starts a panel page, the real page behind its icon (a copy of this program), and an embedded builder, all on 127.0.0.1 and with files of their own in one
-/// temporary directory. Open the printed address, press "Website Builder", choose a site, and arrive in the builder, signed on. The panel page
-/// also sets the account's language.
+/// Starts a panel page, the real page behind its icon (a copy of this program), an embedded builder, and the account's two sites, all on 127.0.0.1 and
+/// with files of their own in one temporary directory. Open the printed address, press "Website Builder", choose a site, and arrive in the builder,
+/// signed on. "Publish" there brings a small website into the account's document root, and "See the site" shows it. The panel page also sets the
+/// account's language.
 ///
 /// It needs no root, no installation and no network; started by root, it becomes the user nobody first. Ctrl-C ends it and removes its files; by
 /// itself it ends after twelve hours.
@@ -24,8 +25,7 @@ use crate::sys::signals::Signals;
   panelgate demo -v             also show what the program behind the icon logs
 
 The printed address has a token: whoever has it can use the demo, nobody else.
-On a remote machine, the demo also prints the ssh command that brings both pages to
-yours.")]
+On a remote machine, the demo also prints the ssh command that brings its pages to yours.")]
 pub(super) struct Arguments {
     /// Port of the panel page; a free one if left out
     #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]

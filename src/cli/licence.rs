@@ -12,6 +12,7 @@ use crate::builder::licence::{self, Published};
 use crate::calls::Call;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{self, Gateway, Reach};
+use crate::ops::published;
 use crate::types::Domain;
 
 /// As many websites as fit through the broker at a time.
@@ -185,7 +186,7 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
     let gateway = gateway::for_program(reach)?;
     hush();
     match &arguments.command {
-        Command::Domains(command) => domains(command, gateway.as_ref(), output)?,
+        Command::Domains(command) => domains(command, reach, gateway.as_ref(), output)?,
         Command::Block(command) => block(command, true, gateway.as_ref(), output)?,
         Command::Unblock(command) => block(command, false, gateway.as_ref(), output)?,
         Command::Ip(command) => ip(&command.command, gateway.as_ref(), output)?,
@@ -193,24 +194,36 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
     Ok(0)
 }
 
-fn domains(command: &Domains, gateway: &dyn Gateway, output: &mut Output) -> Result<()> {
+fn domains(command: &Domains, reach: Reach<'_>, gateway: &dyn Gateway, output: &mut Output) -> Result<()> {
     if let Some(domain) = &command.domain {
         let found = websites(ask(gateway, Call::GetDomains, json!({ "domain": domain }))?)?;
         if found.is_empty() {
             let text = format!("the builder knows no published website {domain}");
             return Err(Error::new(ErrorKind::SiteNotFound, text));
         }
-        found.iter().for_each(|site| show(site, command.json, output));
+        found.iter().for_each(|site| show(site, command, output));
         return Ok(());
     }
+    if reach.socket.is_some() {
+        return through_the_broker(command, gateway, output);
+    }
+    let direct = gateway::direct(reach)?;
+    published::each(direct.context(), direct.principal(), |page| {
+        for row in page {
+            show(&Published { domain: row.domain, blocked: row.blocked, live: row.live }, command, output);
+        }
+        Ok(())
+    })
+}
+
+/// The broker answers with one page at a time.
+fn through_the_broker(command: &Domains, gateway: &dyn Gateway, output: &mut Output) -> Result<()> {
     let mut offset = 0;
     while output.is_open() {
         let page = websites(ask(gateway, Call::GetDomains, json!({ "offset": offset, "limit": PAGE }))?)?;
-        let count = page.len() as u64;
-        let wanted = |site: &&Published| !command.blocked || site.blocked == Some(true);
-        page.iter().filter(wanted).for_each(|site| show(site, command.json, output));
-        offset += count;
-        if count < PAGE {
+        page.iter().for_each(|site| show(site, command, output));
+        offset += page.len() as u64;
+        if (page.len() as u64) < PAGE {
             break;
         }
     }
@@ -226,8 +239,11 @@ fn websites(answer: Value) -> Result<Vec<Published>> {
 }
 
 /// One line each: a long list is shown as it comes.
-fn show(site: &Published, json: bool, output: &mut Output) {
-    if json {
+fn show(site: &Published, command: &Domains, output: &mut Output) {
+    if command.blocked && site.blocked != Some(true) {
+        return;
+    }
+    if command.json {
         output.json(site);
         return;
     }

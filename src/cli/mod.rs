@@ -20,6 +20,7 @@ mod publish;
 mod revoke;
 mod site;
 mod sites;
+mod ssh_keys;
 mod status;
 mod template;
 mod website;
@@ -124,6 +125,7 @@ enum Command {
     Audit(audit::Arguments),
     Revoke(revoke::Arguments),
     Site(site::Arguments),
+    SshKeys(ssh_keys::Arguments),
     Template(template::Arguments),
     Licence(licence::Arguments),
     Builder(builder::Arguments),
@@ -195,7 +197,7 @@ impl Command {
             Self::Call(_) => true,
             Self::Jobs(command) => command.wants_json(),
             Self::Publish(command) => command.wants_json(),
-            Self::Broker | Self::Worker => false,
+            Self::Broker | Self::Worker | Self::SshKeys(_) => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
         }
@@ -216,6 +218,7 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Audit(command) => audit::run(command, reach, output),
         Command::Revoke(command) => revoke::run(command, reach, output),
         Command::Site(command) => site::run(command, reach, output),
+        Command::SshKeys(command) => ssh_keys::run(command, reach, output),
         Command::Template(command) => template::run(command, reach, output),
         Command::Licence(command) => licence::run(command, reach, output),
         Command::Builder(command) => builder::run(command, reach, output),
@@ -248,7 +251,7 @@ mod tests {
     fn the_exit_codes_in_the_help_are_those_of_the_errors() {
         for kind in ErrorKind::ALL {
             let page_only = kind.code() / 100 == 5;
-            let listed = matches!(kind.exit_code(), 2..=7 | 10..=19 | 30..=36 | 40..=69 | 70);
+            let listed = matches!(kind.exit_code(), 2..=7 | 10..=19 | 30..=36 | 40..=69 | 70 | 80..=89);
             assert!(
                 listed || page_only || *kind == ErrorKind::Panic,
                 "{kind} exits with {}",

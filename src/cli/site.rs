@@ -66,17 +66,19 @@ struct Claimed {
 }
 
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
-    if let Command::Claim(command) = &arguments.command {
-        return claim(command, reach, output);
+    match &arguments.command {
+        Command::Claim(command) => return claim(command, reach, output),
+        // It works in this process before it asks for the deletion.
+        Command::Delete(command) => return website::delete(command, reach, output).map(|()| 0),
+        _ => {}
     }
     let gateway = gateway::for_program(reach)?;
     let gateway = gateway.as_ref();
     match &arguments.command {
-        Command::Claim(_) => {}
+        Command::Claim(_) | Command::Delete(_) => {}
         Command::Create(command) => website::create(command, gateway, output)?,
         Command::Rename(command) => website::rename(command, gateway, output)?,
         Command::Publish(command) => website::publish(command, gateway, output)?,
-        Command::Delete(command) => website::delete(command, gateway, output)?,
         Command::Pages(command) => website::pages(command, gateway, output)?,
         Command::Settings(command) => website::settings(command, gateway, output)?,
     }

@@ -9,13 +9,15 @@ use serde_json::{Value, json};
 
 use super::asking::{ask, confirm, hush};
 use super::output::{Cell, Output};
+use super::progress::Progress;
 use super::template::members;
 use crate::builder::website::{self, Polling, PublishState, publish_to_the_end};
 use crate::calls::Call;
-use crate::error::Result;
-use crate::gateway::Gateway;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gateway::{self, Gateway, Reach};
 use crate::limits;
 use crate::ops::CallRequest;
+use crate::ops::save_project::{Saved, save_project};
 use crate::types::{Domain, printable};
 
 /// Make a site's project from a template
@@ -101,13 +103,19 @@ pub(super) struct Publish {
 
 /// Delete a site's project at the builder
 ///
-/// It cannot be brought back, so that it asks first. What is published stays.
+/// Asks first, and takes a copy of the project before it is deleted, where the builder makes backups. What is published stays.
 #[derive(Args)]
-#[command(after_long_help = "JSON: {\"site\", \"deleted\"}.")]
+#[command(
+    after_long_help = "JSON: {\"site\", \"deleted\", \"backup\"}; the backup is the file's name, or null."
+)]
 pub(super) struct Delete {
     /// The site
     #[arg(value_parser = |text: &str| Domain::new(text))]
     site: Domain,
+
+    /// Do not take a copy before
+    #[arg(long)]
+    no_backup: bool,
 
     /// Do not ask
     #[arg(long)]
@@ -320,21 +328,46 @@ impl Bar {
     }
 }
 
-pub(super) fn delete(command: &Delete, gateway: &dyn Gateway, output: &mut Output) -> Result<()> {
-    let what =
-        format!("The project of {} is deleted at the builder and cannot be brought back", command.site);
+pub(super) fn delete(command: &Delete, reach: Reach<'_>, output: &mut Output) -> Result<()> {
+    let what = format!("The project of {} is deleted at the builder", command.site);
     confirm(&what, command.yes, output)?;
     hush();
-    ask(gateway, Call::DeleteSite, json!({ "domain": command.site }))?;
+    let backup = if command.no_backup { None } else { save(command, reach, output)? };
+    let gateway = gateway::for_program(reach)?;
+    ask(gateway.as_ref(), Call::DeleteSite, json!({ "domain": command.site }))?;
     if command.json {
-        output.json(&json!({ "site": command.site, "deleted": true }));
-    } else {
-        output.line(&[Cell::new(format!(
-            "The project of {} is deleted. What is published stays.",
-            command.site
-        ))]);
+        output.json(&json!({ "site": command.site, "deleted": true, "backup": backup }));
+        return Ok(());
     }
+    let copy = backup.map_or_else(String::new, |file| format!(" Its copy is {file}."));
+    output.line(&[Cell::new(format!(
+        "The project of {} is deleted.{copy} What is published stays.",
+        command.site
+    ))]);
     Ok(())
+}
+
+/// Takes a copy of the project; gives its file. The broker does no such thing.
+fn save(command: &Delete, reach: Reach<'_>, output: &mut Output) -> Result<Option<String>> {
+    if reach.socket.is_some() {
+        let text = "no copy of the project can be taken through the broker; --no-backup deletes it without";
+        return Err(Error::new(ErrorKind::InvalidArgument, text));
+    }
+    let direct = gateway::direct(reach)?;
+    let progress = Progress::start("taking a copy of the project");
+    let saved = save_project(direct.context(), direct.principal(), &command.site);
+    drop(progress);
+    Ok(match saved {
+        Ok(Saved::File(file)) => Some(file.name),
+        Ok(Saved::NotOffered) => {
+            output.note(&[Cell::new("This builder makes no backups: there is no copy.")]);
+            None
+        }
+        Ok(Saved::Absent) => None,
+        // The deletion itself will say whose site it is, or that it is nobody's.
+        Err(error) if error.kind() == ErrorKind::SiteNotFound => None,
+        Err(error) => return Err(error),
+    })
 }
 
 pub(super) fn settings(command: &Settings, gateway: &dyn Gateway, output: &mut Output) -> Result<()> {

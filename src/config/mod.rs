@@ -10,6 +10,7 @@ mod providers;
 mod session;
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -124,6 +125,10 @@ pub struct PanelConfig {
     pub directadmin_require_session: bool,
     /// `[directadmin] ca_file`: the certificates to trust for the panel itself instead of the system's.
     pub directadmin_ca_file: Option<PathBuf>,
+    /// `[cpanel] uapi`: the `uapi` program; `/usr/local/cpanel/bin/uapi` unless set. Below `root`.
+    pub cpanel_uapi: PathBuf,
+    /// `[directadmin] command`: DirectAdmin's program; `/usr/local/directadmin/directadmin` unless set. Below `root`.
+    pub directadmin_command: PathBuf,
     /// `[plesk] command`: the `plesk` program; `/usr/sbin/plesk` unless set. Below `root`.
     pub plesk_command: PathBuf,
 }
@@ -234,8 +239,16 @@ pub struct PublishConfig {
     pub kind: PublicationType,
     /// `endpoint`: the public address of the publication endpoint; needed for `http` and `internal`.
     pub endpoint: Option<WebUrl>,
+    /// `endpoint_ca_file`: the certificates to trust instead of the system's when the doctor asks the endpoint by its public name.
+    pub endpoint_ca_file: Option<PathBuf>,
     /// `ssh_host`: host or address that the builder logs in to by SSH; the account's public address unless set.
     pub ssh_host: Option<String>,
+    /// `ssh_key`: a file with the builder's public SSH key, which `panelgate ssh-keys` gives to sshd.
+    pub ssh_key: Option<PathBuf>,
+    /// `ftp_host`: host or address that the builder logs in to by FTP; the account's public address unless set.
+    pub ftp_host: Option<String>,
+    /// `ftp_check`: where an FTP login is tried before it is handed out, `127.0.0.1:21` unless set; `None` is `no`: nowhere.
+    pub ftp_check: Option<SocketAddr>,
     /// `download_hosts`: further hosts that archives may be fetched from, also at private addresses; none unless set.
     pub download_hosts: Vec<HostPattern>,
     /// `zip_field`: the field of the builder's form that holds the archive's address; looked for unless set.
@@ -318,6 +331,11 @@ impl Config {
     /// The settings of a site that differ from the others'.
     pub fn site(&self, domain: &Domain) -> Option<&SiteConfig> {
         self.sites.get(domain)
+    }
+
+    /// How a site is published.
+    pub fn publication_of(&self, domain: &Domain) -> PublicationType {
+        self.site(domain).and_then(|own| own.publish).unwrap_or(self.publish.kind)
     }
 }
 
@@ -413,6 +431,8 @@ fn panel(file: &IniFile) -> Result<PanelConfig> {
         directadmin_require_session: directadmin.flag("require_session", true)?,
         directadmin_ca_file: directadmin.parse("ca_file", absolute_path)?,
         directadmin_fixed_layout: directadmin.flag("fixed_layout", true)?,
+        cpanel_uapi: absolute(&cpanel, "uapi", "/usr/local/cpanel/bin/uapi")?,
+        directadmin_command: absolute(&directadmin, "command", "/usr/local/directadmin/directadmin")?,
         plesk_command: absolute(&plesk, "command", "/usr/sbin/plesk")?,
     };
     for part in [section, cpanel, directadmin, plesk] {
@@ -475,7 +495,11 @@ fn publish(file: &IniFile) -> Result<PublishConfig> {
             Ok(_) => Err("it must be https: the builder sends a password to it".to_owned()),
             Err(fault) => Err(fault.to_string()),
         })?,
+        endpoint_ca_file: section.parse("endpoint_ca_file", absolute_path)?,
         ssh_host: section.parse("ssh_host", host)?,
+        ssh_key: section.parse("ssh_key", absolute_path)?,
+        ftp_host: section.parse("ftp_host", host)?,
+        ftp_check: section.parse("ftp_check", ftp_check)?.unwrap_or(Some(FTP_SERVER)),
         download_hosts: section.list("download_hosts", host_pattern)?,
         zip_field: section.text("zip_field").map(str::to_owned),
         sources: section.list("sources", str::parse::<Network>)?,
@@ -483,6 +507,18 @@ fn publish(file: &IniFile) -> Result<PublishConfig> {
     };
     section.finish()?;
     Ok(config)
+}
+
+/// This machine's FTP server.
+const FTP_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 21);
+
+/// Only an address of this machine: a password is sent there without TLS.
+fn ftp_check(text: &str) -> std::result::Result<Option<SocketAddr>, &'static str> {
+    match (text, text.parse::<SocketAddr>()) {
+        ("no", _) => Ok(None),
+        (_, Ok(address)) if address.ip().is_loopback() => Ok(Some(address)),
+        _ => Err("it must be no, or a loopback address with a port, such as 127.0.0.1:21"),
+    }
 }
 
 fn sites(file: &IniFile) -> Result<BTreeMap<Domain, SiteConfig>> {

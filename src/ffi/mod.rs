@@ -19,6 +19,7 @@
 )]
 
 mod account;
+mod backup;
 mod call;
 mod error;
 mod guard;
@@ -33,6 +34,7 @@ mod tests;
 mod text;
 
 pub use account::*;
+pub use backup::*;
 pub use call::*;
 pub use error::*;
 pub use handle::*;

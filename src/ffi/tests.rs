@@ -7,11 +7,14 @@ use std::path::PathBuf;
 use std::ptr;
 
 use super::*;
+use crate::backup::BackupRequest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Gateway;
+use crate::ops::backup::SeenJob;
 use crate::ops::endpoint::ManageRequest;
 use crate::ops::{OpenRequest, Overview, OverviewRequest, Session, SiteEntry};
 use crate::panel::{Account, Site, SiteKind};
+use crate::store::Queued;
 use crate::types::{AccountId, Domain, Secret, Username};
 
 /// Answers what the test's fields say; panics for the account `panic`.
@@ -38,6 +41,31 @@ impl Gateway for Answers {
         }
     }
 
+    fn order_backup(&self, request: &BackupRequest) -> Result<Queued> {
+        let said = serde_json::to_value(request).unwrap();
+        assert_ne!(said["subject"]["account"], "panic", "the gateway panics");
+        match (&said["subject"], said["scope"].as_str(), said["prefix"].as_str()) {
+            (subject, Some("project"), None) if subject["site"] == "shop.example" => {
+                Ok(Queued { id: 1, joined: false })
+            }
+            (subject, Some("mail"), Some("x")) if subject["of"] == "account" => {
+                Ok(Queued { id: 2, joined: false })
+            }
+            _ => Err(Error::new(ErrorKind::BackupUnsupported, said.to_string())),
+        }
+    }
+
+    fn backup_job(&self, job: u64) -> Result<SeenJob> {
+        assert_ne!(job, 666, "the gateway panics");
+        let state = ["", "done", "running"].get(job as usize);
+        let state = state.ok_or_else(|| Error::new(ErrorKind::BackupNotFound, format!("no job {job}")))?;
+        Ok(SeenJob { id: job, state: (*state).to_owned(), percent: Some(40), queued: 7, reason: None })
+    }
+
+    fn cancel_backup(&self, job: u64) -> Result<SeenJob> {
+        self.backup_job(job)
+    }
+
     fn overview(&self, request: &OverviewRequest) -> Result<Overview> {
         let name = request.account.clone().unwrap_or(Username::new("alice").unwrap());
         assert_ne!(name.as_str(), "panic", "the gateway panics");
@@ -51,7 +79,7 @@ impl Gateway for Answers {
         ];
         let entry = |site: &Site| {
             let refused = site.alias_of.as_ref().map(|_| ErrorKind::SiteAlias);
-            SiteEntry { domain: site.domain.clone(), refused, token: None }
+            SiteEntry { domain: site.domain.clone(), refused, notices: Vec::new(), token: None }
         };
         Ok(Overview {
             entries: sites.iter().map(entry).collect(),
@@ -239,6 +267,77 @@ fn a_session_is_rendered_and_a_failure_has_a_reference() {
 }
 
 #[test]
+fn backups_are_ordered_followed_and_waited_for_no_longer_than_wanted() {
+    let handle = handle();
+    let order =
+        |account: *const c_char, site: *const c_char, scope: *const c_char, prefix: *const c_char, size| {
+            let options = pgate_backup_options {
+                account,
+                site,
+                scope,
+                prefix,
+                split_size: size,
+                ..<pgate_backup_options as super::options::Growing>::DEFAULTS
+            };
+            let (mut job, mut error) = (0, ptr::null_mut());
+            // SAFETY: a live handle, a structure of its own size, places to write to.
+            let status = unsafe { pgate_backup_start(&handle, &options, &mut job, &mut error) };
+            if status == PGATE_OK { Ok(job) } else { Err(read_error(error)) }
+        };
+    let none = ptr::null();
+    assert_eq!(order(none, c"shop.example".as_ptr(), none, none, 0), Ok(1));
+    assert_eq!(order(none, none, c"mail".as_ptr(), c"x".as_ptr(), 0), Ok(2));
+    let refusals = [
+        (
+            order(none, none, c"everything".as_ptr(), none, 0),
+            PGATE_ERR_INVALID_ARGUMENT,
+            "one of all, hosting",
+        ),
+        (order(none, none, none, c"../x".as_ptr(), 0), PGATE_ERR_INVALID_ARGUMENT, "prefix"),
+        (order(none, none, none, none, 5), PGATE_ERR_INVALID_ARGUMENT, "split_size"),
+        (order(none, none, none, none, 5 << 20), PGATE_ERR_BACKUP_UNSUPPORTED, "5242880"),
+        (order(c"nobody".as_ptr(), none, none, none, 0), PGATE_ERR_BACKUP_UNSUPPORTED, "nobody"),
+        (order(c"panic".as_ptr(), none, none, none, 0), PGATE_ERR_PANIC, ""),
+    ];
+    for (got, status, says) in refusals {
+        let (number, text) = got.unwrap_err();
+        assert!(number == status && text.contains(says), "{number}: {text}");
+    }
+
+    type Ask =
+        unsafe extern "C" fn(*const pgate, u64, *mut *mut c_char, *mut *mut pgate_error) -> pgate_status;
+    let ask = |function: Ask, job| {
+        let (mut out, mut error) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: a live handle and places to write to.
+        let status = unsafe { function(&handle, job, &mut out, &mut error) };
+        if status != PGATE_OK {
+            return Err(read_error(error).0);
+        }
+        let json: serde_json::Value = serde_json::from_str(&lent(out).unwrap()).unwrap();
+        // SAFETY: the string is ours.
+        unsafe { pgate_string_free(out) };
+        Ok((json["id"].as_u64().unwrap(), json["state"].as_str().unwrap().to_owned()))
+    };
+    for function in [pgate_backup_poll as Ask, pgate_backup_cancel] {
+        assert_eq!(ask(function, 1), Ok((1, "done".to_owned())));
+        assert_eq!(ask(function, 9), Err(PGATE_ERR_BACKUP_NOT_FOUND));
+        assert_eq!(ask(function, 666), Err(PGATE_ERR_PANIC));
+    }
+    for (job, seconds, state) in [(1, 60, "done"), (2, 0, "running"), (2, 1, "running")] {
+        let start = std::time::Instant::now();
+        let (mut out, mut error) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: a live handle and places to write to.
+        let status = unsafe { pgate_backup_wait(&handle, job, seconds, &mut out, &mut error) };
+        assert_eq!(status, PGATE_OK);
+        assert!(lent(out).unwrap().contains(state));
+        // SAFETY: the string is ours.
+        unsafe { pgate_string_free(out) };
+        let waited = start.elapsed().as_secs();
+        assert!(if job == 1 { waited < 30 } else { (u64::from(seconds)..30).contains(&waited) }, "{waited}");
+    }
+}
+
+#[test]
 fn structures_have_the_layout_of_version_1() {
     assert_eq!((size_of::<pgate_options>(), offset_of!(pgate_options, config_path)), (24, 8));
     assert_eq!(offset_of!(pgate_options, socket_path), 16);
@@ -247,6 +346,10 @@ fn structures_have_the_layout_of_version_1() {
     assert_eq!(offset_of!(pgate_session_options, site), 16);
     assert_eq!(offset_of!(pgate_session_options, language), 24);
     assert_eq!(offset_of!(pgate_session_options, create_from), 32);
+    assert_eq!(size_of::<pgate_backup_options>(), 64);
+    assert_eq!(offset_of!(pgate_backup_options, account), 8);
+    assert_eq!(offset_of!(pgate_backup_options, description), 48);
+    assert_eq!(offset_of!(pgate_backup_options, split_size), 56);
 }
 
 #[test]
@@ -274,4 +377,39 @@ fn every_exported_body_is_guarded() {
         functions += 1;
     }
     assert!(functions > 30, "{functions}");
+}
+
+#[test]
+fn publications_are_asked_for_as_json() {
+    let handle = handle();
+    let ask = |function: unsafe extern "C" fn(
+        *const pgate,
+        *const c_char,
+        *const c_char,
+        *mut *mut c_char,
+        *mut *mut pgate_error,
+    ) -> pgate_status,
+               site: Option<&CStr>| {
+        let mut out = ptr::null_mut();
+        let site = site.map_or(ptr::null(), CStr::as_ptr);
+        // SAFETY: the handle lives, the strings end with NUL, `out` may be written to, and what was given is freed once.
+        unsafe {
+            let status = function(&raw const handle, c"alice".as_ptr(), site, &raw mut out, ptr::null_mut());
+            let text = lent(out);
+            pgate_string_free(out);
+            (status, text)
+        }
+    };
+    for (function, what) in [
+        (pgate_publication_status as _, "status"),
+        (pgate_publication_history as _, "history"),
+        (pgate_publication_undo as _, "undo"),
+        (pgate_publication_unpublish as _, "unpublish"),
+    ] {
+        let want = format!("{{\"site\":\"shop.example\",\"what\":\"{what}\"}}");
+        assert_eq!(ask(function, Some(c"Shop.Example")), (PGATE_OK, Some(want)));
+        assert_eq!(ask(function, Some(c"other.example")), (PGATE_ERR_SITE_NOT_FOUND, None));
+        assert_eq!(ask(function, Some(c"no domain")), (PGATE_ERR_INVALID_ARGUMENT, None));
+        assert_eq!(ask(function, None), (PGATE_ERR_INVALID_ARGUMENT, None));
+    }
 }

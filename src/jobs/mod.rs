@@ -10,6 +10,7 @@
 mod backoff;
 mod backup;
 mod close_site;
+mod ftp_account;
 mod handle;
 mod runner;
 
@@ -18,7 +19,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::error::Result;
 use crate::limits;
-use crate::ops::{self, Context};
+use crate::ops::{self, Context, FTP_ACCOUNT};
 use crate::store::Job;
 
 pub use handle::Handle;
@@ -52,13 +53,21 @@ struct Kind {
 }
 
 /// All kinds. A row of another kind waits for a version that knows it.
-const KINDS: [Kind; 2] = [
+const KINDS: [Kind; 3] = [
     Kind {
         name: CLOSE_SITE,
         attempts: limits::JOB_ATTEMPTS,
         persistent: true,
         time: |config| config.backup.timeout,
         work: close_site::run,
+    },
+    // Somebody is waiting for it: whoever tries again queues another one.
+    Kind {
+        name: FTP_ACCOUNT,
+        attempts: 1,
+        persistent: false,
+        time: |_| limits::FTP_JOB_TIME,
+        work: ftp_account::run,
     },
     Kind {
         name: ops::backup::JOB,

@@ -7,8 +7,8 @@ use crate::store::{AuditEntry, AuditQuery, SiteRow};
 use crate::sys::clock;
 use crate::types::{Domain, Username};
 
-use super::Context;
 use super::policy::{self, Operation, Principal};
+use super::{Context, technical};
 
 /// Whose credentials are ended.
 #[derive(Clone, Debug)]
@@ -26,16 +26,21 @@ pub enum Target {
 /// Suspension, removal and a change of owner call this too.
 ///
 /// # Errors
-/// [`ErrorKind::Forbidden`]; [`ErrorKind::SiteNotFound`] if no site was ever opened that fits; [`ErrorKind::Store`].
+/// [`ErrorKind::Forbidden`]; [`ErrorKind::SiteNotFound`] if no site was ever opened that fits; [`ErrorKind::Publication`] if an FTP account of ours
+/// is still there; [`ErrorKind::Store`].
 pub fn revoke(context: &Context, principal: &Principal, target: &Target) -> Result<Vec<Domain>> {
     policy::allow(principal, Operation::Revoke, context.panel.kind())?;
     let current = generation(clock::unix_seconds());
     let store = context.store()?;
-    let sites = match target {
-        Target::Site(site) => store.revoke(None, Some(site), current)?,
-        Target::Account(account) => store.revoke(Some(account), None, current)?,
-        Target::All => store.revoke(None, None, current)?,
+    let (account, site) = match target {
+        Target::Site(site) => (None, Some(site)),
+        Target::Account(account) => (Some(account), None),
+        Target::All => (None, None),
     };
+    // As they are before: an FTP account goes by the credentials that end.
+    let mut rows = store.current_rows(account, site)?;
+    rows.retain(|row| technical::may_have(context, &row.domain));
+    let sites = store.revoke(account, site, current)?;
     if sites.is_empty() && !matches!(target, Target::All) {
         return Err(Error::new(
             ErrorKind::SiteNotFound,
@@ -43,7 +48,16 @@ pub fn revoke(context: &Context, principal: &Principal, target: &Target) -> Resu
         ));
     }
     log::info!("{principal} ended the publication credentials of {} sites", sites.len());
-    Ok(sites)
+    let failed: Vec<Error> = rows.iter().filter_map(|row| technical::remove(context, row).err()).collect();
+    for error in &failed {
+        log::error!("an FTP account could not be removed: {}", error.chain());
+    }
+    match failed.into_iter().next() {
+        None => Ok(sites),
+        Some(first) => {
+            Err(first.context("the credentials of the endpoint are ended, but not every FTP account"))
+        }
+    }
 }
 
 /// Reads the audit, newest first.

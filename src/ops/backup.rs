@@ -126,6 +126,65 @@ pub fn queue_project(context: &Context, principal: &Principal, wish: &ProjectWis
     queue_checked(context, request, Task::Create, false).map(|(_, queued)| queued)
 }
 
+/// Queues what a program wants: root anything, everybody else what an account may have.
+///
+/// # Errors
+/// As [`queue`] and [`queue_project`].
+pub fn order(context: &Context, principal: &Principal, request: &BackupRequest) -> Result<Queued> {
+    if *principal == Principal::Root {
+        return queue(context, principal, request.clone(), Task::Create, false).map(|(_, queued)| queued);
+    }
+    queue_project(context, principal, &own_wish(request)?)
+}
+
+/// What an account may order, if a request is no more than that.
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`].
+pub fn own_wish(request: &BackupRequest) -> Result<ProjectWish> {
+    match &request.subject {
+        Subject::Site { account, site } if *request == project_request(account, site) => Ok(ProjectWish {
+            account: Some(account.clone()),
+            site: Some(site.clone()),
+            ..ProjectWish::default()
+        }),
+        _ => Err(Error::new(
+            ErrorKind::Forbidden,
+            "only root can order more than the backup of one site's project",
+        )),
+    }
+}
+
+/// How far a backup is. Root is told why one failed; an account sees its own.
+///
+/// # Errors
+/// [`ErrorKind::BackupNotFound`], [`ErrorKind::Forbidden`]; what is wrong with the account.
+pub fn job(context: &Context, principal: &Principal, id: u64) -> Result<SeenJob> {
+    policy::allow(principal, Operation::ViewBackups, context.panel.kind())?;
+    context.prove_session(principal, None)?;
+    let gone = || Error::new(ErrorKind::BackupNotFound, format!("there is no backup job {id}"));
+    let job = context.store()?.job(id)?.filter(|job| job.kind == JOB).ok_or_else(gone)?;
+    if *principal == Principal::Root {
+        return Ok(SeenJob { reason: job.reason.clone(), ..SeenJob::of(&job) });
+    }
+    // Whose it is must not be learned from the answer.
+    let account = job.account.as_ref().filter(|name| principal.own_account().is_none_or(|own| own == *name));
+    let account = context.account(principal, Some(account.ok_or_else(gone)?), None)?;
+    policy::allow_account(principal, Operation::ViewBackups, context.panel.kind(), &account)?;
+    Ok(SeenJob::of(&job))
+}
+
+/// Wants a backup to end; for root.
+///
+/// # Errors
+/// [`ErrorKind::BackupNotFound`], [`ErrorKind::Forbidden`].
+pub fn cancel(context: &Context, principal: &Principal, id: u64) -> Result<SeenJob> {
+    policy::allow(principal, Operation::ManageBackups, context.panel.kind())?;
+    job(context, principal, id)?;
+    context.store()?.cancel_job(id)?;
+    job(context, principal, id)
+}
+
 /// The backups of a project, for its account.
 ///
 /// # Errors
@@ -249,7 +308,7 @@ pub fn due(context: &Context, principal: &Principal, all: bool) -> Result<Vec<Ba
     };
     let (store, now) = (context.store()?, clock::unix_seconds());
     let mut due = Vec::new();
-    for row in store.current_sites()? {
+    for row in store.current_rows(None, None)? {
         let request = project_request(row.owner.name(), &row.domain);
         let subject = request.subject.to_string();
         let last = store.last_done_job(JOB, ProviderKind::Project.name(), &subject)?.and_then(|job| job.done);

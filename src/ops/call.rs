@@ -9,7 +9,7 @@ use crate::limits;
 use crate::panel::{Account, PanelSession, SiteKind};
 use crate::store::{AuditEntry, SiteRow};
 use crate::sys::identity;
-use crate::types::{Domain, Reference, SiteKey, quote};
+use crate::types::{Domain, Reference, SiteKey, Username, quote};
 
 use super::policy::{self, Operation, Principal};
 use super::{Context, OpenRequest, binding, open, published};
@@ -68,16 +68,17 @@ fn record(
     if identity::uids().effective != 0 || (call.entry().reads && result.is_ok()) {
         return;
     }
-    let named = request.input.get("account").and_then(Value::as_str);
-    let account = principal.own_account().map(ToString::to_string).or(named.map(|name| quote(name)));
-    if result.is_err() && !context.takes_refusal(principal.own_account()) {
+    let named =
+        request.input.get("account").and_then(Value::as_str).and_then(|name| Username::new(name).ok());
+    let account = principal.own_account().cloned().or(named);
+    if result.is_err() && !context.takes_refusal(account.as_ref()) {
         return;
     }
     let entry = AuditEntry {
         at: 0,
         reference: request.reference.to_string(),
         principal: principal.to_string(),
-        account,
+        account: account.as_ref().map(ToString::to_string),
         site: site.map(ToString::to_string),
         operation: format!("call {}", call.name()),
         result: result.as_ref().err().map_or("ok", |error| error.kind().name()).to_owned(),

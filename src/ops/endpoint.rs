@@ -21,7 +21,7 @@ use crate::types::{Domain, Reference, Secret, SiteKey, Username, quote};
 
 use super::internal::{self, Word};
 use super::policy::{self, Operation, Principal};
-use super::{Context, open};
+use super::{Context, open, reach};
 
 /// The head of a request, as the web server's program read it.
 pub struct Head {
@@ -176,9 +176,9 @@ pub(crate) fn permit(context: &Context, principal: &Principal, row: &SiteRow) ->
 }
 
 /// Answers the doctor's question whether the endpoint can be reached.
-fn ping(_context: &Context, head: &Head) -> Result<Reply> {
-    let _ = &head.query;
-    Err(Error::new(ErrorKind::BadRequest, "the question cannot be answered"))
+fn ping(context: &Context, head: &Head) -> Result<Reply> {
+    let body = reach::answer(context.key()?, &head.query, head.authorization.is_some())?;
+    Ok(Reply { status: 200, media: "application/json".into(), body })
 }
 
 /// What is looked at when a worker is started for a request, beside what is looked at for each.
@@ -376,6 +376,8 @@ pub(crate) fn manage(
     time: std::time::Duration,
 ) -> Result<Value> {
     let operation = request.operation();
+    // No page shows this yet, so that nobody can show a session: where one is needed, the account's own processes are refused.
+    context.prove_session(principal, None)?;
     let account = context.account(principal, request.account.as_ref(), Some(&request.site))?;
     policy::allow_account(principal, operation, context.panel.kind(), &account)?;
     let Some(site) = account.site(&request.site) else {

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod endpoint;
 pub mod internal;
 mod language;
+pub mod notices;
 mod open;
 mod overview;
 pub mod policy;
@@ -16,9 +17,13 @@ mod principal;
 mod publication;
 pub mod published;
 pub(crate) mod quota;
+pub mod reach;
+pub mod save_project;
+pub mod ssh_keys;
+mod technical;
 pub mod token;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -40,6 +45,7 @@ pub use overview::{Overview, OverviewRequest, SiteEntry};
 pub use policy::{Operation, Principal};
 pub use principal::{SystemUids, principal_of_uid};
 use quota::Quota;
+pub(crate) use technical::{FTP_ACCOUNT, make as make_ftp_account};
 
 /// What the use cases work with.
 pub struct Context {
@@ -54,6 +60,12 @@ pub struct Context {
     fields_named: AtomicBool,
     key: OnceLock<InstallKey>,
     store: OnceLock<Store>,
+    /// What visitors of sites would run into.
+    notices: notices::Board,
+    /// Whether this process leaves to jobs what needs programs of the panel that change something.
+    leaves_programs: AtomicBool,
+    /// FTP logins that work.
+    logins: technical::Logins,
     plesk: OnceLock<Plesk>,
     /// Refusals of each account that the audit still takes.
     refusals: Mutex<Quota<Option<Username>>>,
@@ -69,6 +81,7 @@ impl Context {
         let builder = Client::new(&config.builder);
         let uids = SystemUids::resolve(&config, panel.as_ref())?;
         let refusals = Mutex::new(Quota::new(limits::AUDIT_REFUSALS, limits::AUDIT_REFUSAL_REFILL));
+        let logins = technical::Logins::default();
         Ok(Self {
             config,
             panel,
@@ -77,9 +90,22 @@ impl Context {
             fields_named: AtomicBool::new(false),
             key: OnceLock::new(),
             store: OnceLock::new(),
+            notices: notices::Board::default(),
+            leaves_programs: AtomicBool::new(false),
+            logins,
             plesk: OnceLock::new(),
             refusals,
         })
+    }
+
+    /// From now on, what needs programs of the panel that change something is left to jobs: for the broker, whose unit keeps it from what they need.
+    pub(crate) fn leave_programs_to_jobs(&self) {
+        self.leaves_programs.store(true, Ordering::Release);
+    }
+
+    /// From now on, sites that are shown to people are looked at as visitors would: for processes that live long.
+    pub(crate) fn watch_sites(&self) {
+        self.notices.watch();
     }
 
     /// The uids of system users that the configuration names.

@@ -3,11 +3,13 @@
 use serde::Serialize;
 
 use crate::error::{ErrorKind, Result};
+use crate::limits;
 use crate::panel::{Account, PanelSession, Site};
 use crate::sys::clock;
 use crate::types::{Domain, Username};
 
 use super::Context;
+use super::notices::{Notice, Question};
 use super::open::not_there;
 use super::policy::{self, Operation, Principal};
 use super::token::{self, Binding};
@@ -45,6 +47,8 @@ pub struct SiteEntry {
     /// Why it cannot be opened: the name of an [`ErrorKind`]; `None` if it can.
     #[serde(serialize_with = "kind_name")]
     pub refused: Option<ErrorKind>,
+    /// What its owner should know; empty where nothing is known.
+    pub notices: Vec<Notice>,
     /// The token that a form must send back to open it.
     #[serde(skip)]
     pub token: Option<String>,
@@ -80,7 +84,21 @@ pub(crate) fn overview(
         .iter()
         .map(|site| entry(context, principal, &account, site, request.binding.as_ref()))
         .collect::<Result<Vec<SiteEntry>>>()?;
+    look_at(context, &account, &entries);
     Ok(Overview { account, entries, form_targets: context.config.builder.csp_sources() })
+}
+
+/// Has the sites looked at that can be opened and of which nothing is known, for the next time.
+fn look_at(context: &Context, account: &Account, entries: &[SiteEntry]) {
+    let openable = entries.iter().filter(|entry| entry.refused.is_none());
+    let unknown = openable.filter(|entry| context.notices.wants(&entry.domain)).take(limits::NOTICE_SITES);
+    let questions = unknown.filter_map(|entry| {
+        // Who has never opened it does not publish there.
+        let store = context.store().ok()?;
+        let row = store.current(&entry.domain).ok().flatten()?;
+        Question::about(store, account.public_ip, &row)
+    });
+    context.notices.look_at(questions.collect());
 }
 
 fn entry(
@@ -100,5 +118,6 @@ fn entry(
         }
         _ => None,
     };
-    Ok(SiteEntry { domain: site.domain.clone(), refused, token })
+    let notices = if refused.is_none() { context.notices.of(&site.domain) } else { Vec::new() };
+    Ok(SiteEntry { domain: site.domain.clone(), refused, notices, token })
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::builder::Publication;
-use crate::config::{PublicationType, SiteConfig};
+use crate::config::{FtpAccount, PublicationType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::{Account, Site};
 use crate::publish::{EndpointAccess, endpoint_access};
@@ -11,7 +11,7 @@ use crate::store::SiteRow;
 use crate::sys::clock;
 use crate::types::{AccountId, SiteKey};
 
-use super::Context;
+use super::{Context, technical};
 
 /// Puts together what the builder needs to publish a site.
 ///
@@ -24,7 +24,7 @@ pub(super) fn publication(
     row: &SiteRow,
 ) -> Result<Publication> {
     let own = context.config.site(&site.domain);
-    let kind = own.and_then(|own| own.publish).unwrap_or(context.config.publish.kind);
+    let kind = context.config.publication_of(&site.domain);
     match kind {
         PublicationType::Http => {
             let access = access(context, row, kind)?;
@@ -44,7 +44,10 @@ pub(super) fn publication(
                 account: number,
             })
         }
-        PublicationType::External => external(site, own),
+        PublicationType::External => match own.and_then(|own| own.ftp.as_ref()) {
+            Some(ftp) => Ok(configured(ftp)),
+            None => technical::external(context, account, site, row),
+        },
         PublicationType::Ssh => Ok(Publication::Ssh {
             host: ssh_host(context, account, site)?,
             username: account.name().to_string(),
@@ -73,20 +76,14 @@ fn access(context: &Context, row: &SiteRow, kind: PublicationType) -> Result<End
     Ok(endpoint_access(context.key()?, endpoint, row, clock::unix_seconds()))
 }
 
-fn external(site: &Site, own: Option<&SiteConfig>) -> Result<Publication> {
-    let Some(ftp) = own.and_then(|own| own.ftp.as_ref()) else {
-        let text = format!(
-            "publication type external needs an FTP account: set ftp_host, ftp_user and ftp_password in [site {}], or use another type",
-            site.domain
-        );
-        return Err(Error::new(ErrorKind::Publication, text));
-    };
-    Ok(Publication::External {
+/// The FTP account that the administrator has made.
+fn configured(ftp: &FtpAccount) -> Publication {
+    Publication::External {
         host: ftp.host.clone(),
         username: ftp.user.clone(),
         password: ftp.password.clone(),
         upload_dir: ftp.upload_dir.clone(),
-    })
+    }
 }
 
 fn ssh_host(context: &Context, account: &Account, site: &Site) -> Result<String> {

@@ -2,14 +2,16 @@
 //! process at a time, and everybody looks there.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::calls::Call;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::store::PublishedRow;
 use crate::sys::clock;
 
 use super::Context;
+use super::policy::{self, Principal};
 
 /// Reads the list if the last reading is 3 hours old; gives when the list that counts was read, in Unix seconds. If it cannot be read, an old one still
 /// counts.
@@ -49,6 +51,26 @@ pub fn refresh(context: &Context) -> Result<u64> {
     }
 }
 
+/// Hands all published websites out in the order of their names, page by page: no more than one page is in memory. Reads the list first if it is old.
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`] for anybody but root; as [`refresh`]; what `each` says.
+pub fn each(
+    context: &Context,
+    principal: &Principal,
+    mut each: impl FnMut(Vec<PublishedRow>) -> Result<()>,
+) -> Result<()> {
+    policy::allow_call(principal, Call::GetDomains, context.panel.kind())?;
+    refresh(context)?;
+    let (store, mut after) = (context.store()?, String::new());
+    loop {
+        let page = store.published_after(&after, limits::DOMAINS_PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after.clone_from(&last.domain);
+        each(page)?;
+    }
+}
+
 /// Page by page into the store.
 fn read(context: &Context, reading: u64) -> Result<u64> {
     let store = context.store()?;
@@ -63,12 +85,20 @@ fn read(context: &Context, reading: u64) -> Result<u64> {
     Ok(count)
 }
 
-/// For the broker: with `[builder] statistics`, whoever comes first after 3 hours has the list read in the background, and does not wait for it.
+/// For the broker: with `[builder] statistics`, whoever comes first after 3 hours has the list read in the background, and does not wait for it. Whether it
+/// is time is looked at once a minute.
 pub(crate) fn tend(context: &Arc<Context>) {
+    const MINUTE: u64 = 60;
     static RUNNING: AtomicBool = AtomicBool::new(false);
-    if !context.config.builder.statistics || RUNNING.swap(true, Ordering::AcqRel) {
+    static LOOKED: AtomicU64 = AtomicU64::new(0);
+    let now = clock::unix_seconds();
+    if !context.config.builder.statistics
+        || now.saturating_sub(LOOKED.load(Ordering::Relaxed)) < MINUTE
+        || RUNNING.swap(true, Ordering::AcqRel)
+    {
         return;
     }
+    LOOKED.store(now, Ordering::Relaxed);
     let context = Arc::clone(context);
     let work = move || {
         if let Err(error) = refresh(&context)

@@ -1,7 +1,7 @@
 //! Account data, read where the panels keep it.
 //!
 //! [`Panel`] is what the rest of the house knows of a panel. One module per panel reads that panel's own files or asks its own program; none
-//! writes anything, and none calls the builder. Paths of the panel's data are below [`Tree`], so that tests read a tree of their own.
+//! writes anything but, by the panel's own interfaces, the FTP accounts of sites that are published by FTP ([`FtpAccounts`]); none calls the builder. Paths of the panel's data are below [`Tree`], so that tests read a tree of their own.
 //!
 //! What holds for all of them:
 //! - Work for one account costs what that account holds. Only [`Panel::owners`], [`Panel::accounts`] look further.
@@ -13,6 +13,7 @@ mod cpanel;
 mod detail;
 mod directadmin;
 mod domain_map;
+mod ftp;
 mod ini;
 mod keyvalue;
 mod plesk;
@@ -26,6 +27,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::types::{Domain, Username, WebUrl};
 
 pub use account::{Account, Site, SiteKind};
+pub use ftp::{FtpAccounts, FtpOrder};
 pub use session::PanelSession;
 pub use tree::Tree;
 
@@ -71,6 +73,11 @@ pub trait Panel: Send + Sync {
     /// [`ErrorKind::Unavailable`] if the panel cannot be asked.
     fn session_owner(&self, _session: &PanelSession) -> Result<Option<Username>> {
         Ok(None)
+    }
+
+    /// What the panel can do about FTP accounts; `None` if nothing.
+    fn ftp_accounts(&self) -> Option<&dyn FtpAccounts> {
+        None
     }
 }
 

@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use super::calls::{Asked, FullList, World};
 use super::checks::{self, Accepted, Access};
 use super::http::{self, Headers, Limits, Request, Response, Server};
-use super::page::{self, Editor};
+use super::page::{self, Editor, Outcome};
 use super::projects;
+use super::publish::{self, ARCHIVES_PATH, Archives, Order, Published, Ways};
 use super::tls::{Identity, TlsSocket};
 use crate::limits;
 use crate::sys::random;
@@ -34,6 +35,10 @@ pub struct Options {
     pub delay: Option<Duration>,
     /// Answers to the first calls, whatever they ask.
     pub faults: Vec<Response>,
+    /// How it reaches the servers that it publishes to.
+    pub ways: Ways,
+    /// Where a browser finds the published sites: addresses by the sites' names; `http://NAME/` for others.
+    pub views: BTreeMap<String, String>,
     /// Which spelling of the action of the long list of addresses is taken.
     pub full_list: FullList,
     /// How many published websites there are besides those that were opened.
@@ -52,6 +57,8 @@ impl Options {
             ui: Ui::Tls,
             delay: None,
             faults: Vec::new(),
+            ways: Ways::default(),
+            views: BTreeMap::new(),
             full_list: FullList::ListFull,
             published: 0,
             further: Vec::new(),
@@ -108,6 +115,9 @@ impl Builder {
         };
         let pair = format!("{}:{}", options.username, options.password.expose());
         let state = Arc::new(State {
+            archives: Archives::new(&api_origin),
+            ways: options.ways,
+            views: options.views,
             authorization: Secret::new(format!("Basic {}", STANDARD.encode(pair))),
             api_origin,
             page_origin,
@@ -185,6 +195,9 @@ impl Drop for Builder {
 }
 
 struct State {
+    archives: Archives,
+    ways: Ways,
+    views: BTreeMap<String, String>,
     authorization: Secret,
     api_origin: String,
     page_origin: String,
@@ -205,7 +218,22 @@ struct Data {
     projects: projects::Projects,
     /// Sessions by their hash, oldest first.
     sessions: VecDeque<(String, Accepted)>,
+    /// What has been published of each site.
+    works: BTreeMap<String, Work>,
 }
+
+/// What a customer has made of a site.
+#[derive(Clone, Default)]
+struct Work {
+    headline: Option<String>,
+    /// How often it was published.
+    editions: u64,
+    running: bool,
+    last: Option<Result<Published, String>>,
+}
+
+/// The headline of a site that nobody has edited.
+const HEADLINE: &str = "A website of my own";
 
 impl State {
     fn data(&self) -> MutexGuard<'_, Data> {
@@ -223,6 +251,11 @@ impl State {
             page::STYLE_PATH => page::style(),
             "/favicon.ico" => Response::new(204),
             "/" if matches!(request.method.as_str(), "GET" | "HEAD") => self.page(request),
+            page::PUBLISH_PATH if request.method == "POST" => self.publish(request),
+            path if path.starts_with(ARCHIVES_PATH) => match self.archives.get(path) {
+                Some(bytes) => Response::with_body(200, "application/zip", bytes),
+                None => page::not_found(),
+            },
             _ => page::not_found(),
         }
     }
@@ -285,7 +318,9 @@ impl State {
             data.sessions.iter().find(|(known, _)| known == hash).map(|(_, session)| session.domain.clone())
         });
         let path = request.path().strip_prefix("/api/").unwrap_or_default();
-        let asked = Asked { method: &request.method, path, body: &request.body, site };
+        let deleted = body["domain"].as_str().filter(|_| path == "delete-site" && request.method == "POST");
+        let had_file = deleted.is_some_and(|domain| self.data().projects.remove(domain).is_some());
+        let asked = Asked { method: &request.method, path, body: &request.body, site, had_file };
         self.world.lock().unwrap_or_else(PoisonError::into_inner).answer(&asked)
     }
 
@@ -306,14 +341,15 @@ impl State {
     }
 
     fn page(&self, request: &Request) -> Response {
-        let asked = form_urlencoded::parse(request.query().as_bytes()).find(|(name, _)| name == "login_hash");
-        let Some((_, hash)) = asked else { return page::unknown_session() };
-        let data = self.data();
-        let Some((_, session)) = data.sessions.iter().find(|(known, _)| *known == hash) else {
+        let Some(hash) = field(request.query().as_bytes(), "login_hash") else {
             return page::unknown_session();
         };
-        let site = session.base_domain.as_deref().unwrap_or(&session.domain);
+        let data = self.data();
+        let Some(session) = data.session(&hash) else { return page::unknown_session() };
+        let site = session.site();
         let name = Domain::new(site).map_or_else(|_| site.to_owned(), |domain| domain.to_unicode());
+        let work = data.works.get(&session.domain).cloned().unwrap_or_default();
+        let view = self.views.get(site).cloned().unwrap_or_else(|| format!("http://{site}/"));
         page::editor(&Editor {
             name: &name,
             site,
@@ -327,11 +363,58 @@ impl State {
                 "ssh" => "– by SSH to the account",
                 _ => "– on the same machine",
             },
+            hash: &hash,
+            headline: work.headline.as_deref().unwrap_or(HEADLINE),
+            outcome: Outcome::of(work.last.as_ref(), work.editions, &view),
         })
+    }
+
+    /// Publishes, and leads back to the editor, which says how it went.
+    fn publish(&self, request: &Request) -> Response {
+        let Some(hash) = field(&request.body, "login_hash") else { return page::unknown_session() };
+        let headline: String =
+            field(&request.body, "headline").unwrap_or_default().trim().chars().take(200).collect();
+        let headline = if headline.is_empty() { HEADLINE.to_owned() } else { headline };
+        let (session, edition) = {
+            let mut data = self.data();
+            let Some(session) = data.session(&hash).cloned() else { return page::unknown_session() };
+            if data.works.len() >= limits::SANDBOX_SITES && !data.works.contains_key(&session.domain) {
+                data.works.pop_first();
+            }
+            let work = data.works.entry(session.domain.clone()).or_default();
+            if work.running {
+                return page::busy();
+            }
+            (work.running, work.headline) = (true, Some(headline.clone()));
+            (session, work.editions + 1)
+        };
+        let order = Order { session: &session, headline: &headline, edition };
+        let result = publish::publish(&self.ways, &self.archives, &order);
+        if let Err(text) = &result {
+            log::warn!("sandbox: {} could not be published: {text}", session.site());
+        }
+        let mut data = self.data();
+        let work = data.works.entry(session.domain.clone()).or_default();
+        work.running = false;
+        if result.is_ok() {
+            work.editions = edition;
+        }
+        work.last = Some(result);
+        page::back_to_editor(&hash)
     }
 }
 
+/// The first field of a form or query of that name.
+fn field(form: &[u8], name: &str) -> Option<String> {
+    form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
 impl Data {
+    /// The session of a hash.
+    fn session(&self, hash: &str) -> Option<&Accepted> {
+        self.sessions.iter().find(|(known, _)| known == hash).map(|(_, session)| session)
+    }
+
     fn record(&mut self, request: &Request) {
         let mut headers = Headers::default();
         for (name, value) in request.headers.iter() {

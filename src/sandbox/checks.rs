@@ -10,6 +10,7 @@ use crate::types::{Domain, WebUrl};
 pub(super) const BAD_INPUT: &str = "Bad input data";
 
 /// A session call that passed.
+#[derive(Clone)]
 pub(super) struct Accepted {
     /// `type`
     pub(super) kind: &'static str,
@@ -21,10 +22,19 @@ pub(super) struct Accepted {
     pub(super) lang: Option<String>,
     /// `hostingPlan`, else `productName`
     pub(super) plan: Option<String>,
+    /// `resellerClientAccountId`
+    pub(super) account: Option<u64>,
     /// `more`
     pub(super) more: bool,
     /// How to publish, with what was left out filled in.
     pub(super) access: Access,
+}
+
+impl Accepted {
+    /// The site's real name.
+    pub(super) fn site(&self) -> &str {
+        self.base_domain.as_deref().unwrap_or(&self.domain)
+    }
 }
 
 /// What the builder remembers of a site, so that a later call may leave it out.
@@ -113,6 +123,7 @@ pub(super) fn check<'a>(
         base_domain: base_domain.map(str::to_owned),
         lang: lang.map(str::to_owned),
         plan: text("hostingPlan").or(text("productName")).map(str::to_owned),
+        account: members.get("resellerClientAccountId").and_then(Value::as_u64),
         more: members.get("more") == Some(&Value::Bool(true)),
         access,
     })
@@ -161,6 +172,26 @@ fn names(domain: &str, base_domain: Option<&str>) -> Result<(), String> {
 }
 
 impl Access {
+    /// `username`; empty where the type has none.
+    pub(super) fn username(&self) -> &str {
+        self.username.as_deref().unwrap_or_default()
+    }
+
+    /// `password`; empty where the type has none.
+    pub(super) fn password(&self) -> &str {
+        self.password.as_deref().unwrap_or_default()
+    }
+
+    /// `uploadDir`; empty where the type has none.
+    pub(super) fn upload_dir(&self) -> &str {
+        self.upload_dir.as_deref().unwrap_or_default()
+    }
+
+    /// `apiUrl` as it was sent; empty where the type has none.
+    pub(super) fn api_url(&self) -> &str {
+        self.api_url.as_deref().unwrap_or_default()
+    }
+
     fn complete(&mut self, known: &Self) {
         let fill = |mine: &mut Option<String>, theirs: &Option<String>| {
             if mine.is_none() {

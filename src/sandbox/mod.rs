@@ -10,6 +10,7 @@ pub mod demo;
 pub mod http;
 mod page;
 mod projects;
+mod publish;
 mod tls;
 pub mod tree;
 pub mod tree_directadmin;
@@ -20,3 +21,4 @@ mod tree_tests;
 
 pub use builder::{Builder, Options, Recorded, Ui};
 pub use calls::{ErrorShape, FullList};
+pub use publish::{Ssh, Ways};

@@ -3,9 +3,13 @@
 use askama::Template;
 
 use super::http::Response;
+use super::publish::Published;
 
 /// Where the pages' style is.
 pub(super) const STYLE_PATH: &str = "/sandbox.css";
+
+/// Where the form of the editor leads.
+pub(super) const PUBLISH_PATH: &str = "/publish";
 
 /// The builder with a site in it.
 #[derive(Template)]
@@ -31,7 +35,20 @@ pub(super) const STYLE_PATH: &str = "/sandbox.css";
 <dt>Plan</dt><dd id="plan">{{ plan }}</dd>
 <dt>Publication</dt><dd id="publication"><code>{{ kind }}</code> {{ publication }}</dd>
 </dl>
-<p class="note">This is the sandbox builder of Panelgate’s demo. It stands where the real builder would be, and nothing that you see here is published.</p>
+<form method="post" action="/publish">
+<input type="hidden" name="login_hash" value="{{ hash }}">
+<label for="headline">Headline of the first page</label>
+<input id="headline" name="headline" value="{{ headline }}" maxlength="200" autocomplete="off">
+<button>Publish</button>
+</form>
+{% match outcome %}
+{% when Outcome::None %}
+{% when Outcome::Done(text, view) %}
+<p class="outcome" id="outcome" role="status">{{ text }} <a href="{{ view }}" rel="noopener">See the site</a></p>
+{% when Outcome::Failed(text) %}
+<p class="outcome failed" id="outcome" role="alert"><b>Not published.</b> {{ text }}</p>
+{% endmatch %}
+<p class="note">This is the sandbox builder of Panelgate’s demo. It stands where the real builder would be, and really publishes a small site.</p>
 </section>
 <div class="canvas" aria-hidden="true">
 <div class="bar"><i></i><i></i><i></i><b>{{ name }}</b></div>
@@ -56,6 +73,37 @@ pub(super) struct Editor<'a> {
     pub(super) kind: &'a str,
     /// The publication type in words.
     pub(super) publication: &'a str,
+    /// The session's hash, which the form sends back.
+    pub(super) hash: &'a str,
+    /// What the customer has made of the site.
+    pub(super) headline: &'a str,
+    /// How the last publication went.
+    pub(super) outcome: Outcome,
+}
+
+/// How a publication went, in words.
+pub(super) enum Outcome {
+    /// There was none.
+    None,
+    /// What was published, and where to see it.
+    Done(String, String),
+    /// Why it was not.
+    Failed(String),
+}
+
+impl Outcome {
+    pub(super) fn of(last: Option<&Result<Published, String>>, editions: u64, view: &str) -> Self {
+        match last {
+            None => Self::None,
+            Some(Ok(Published { files, bytes, time })) => {
+                let time = time.as_millis();
+                let text =
+                    format!("Edition {editions} is published: {files} files, {bytes} bytes, {time} ms.");
+                Self::Done(text, view.to_owned())
+            }
+            Some(Err(text)) => Self::Failed(text.clone()),
+        }
+    }
 }
 
 #[derive(Template)]
@@ -99,6 +147,17 @@ pub(super) fn unknown_session() -> Response {
     respond(403, Notice { title: "This session has ended", text }.render())
 }
 
+/// The page for who publishes a site that is being published.
+pub(super) fn busy() -> Response {
+    let text = "Wait until that has ended, then publish again.";
+    respond(409, Notice { title: "This site is being published", text }.render())
+}
+
+/// Leads a browser back to the editor.
+pub(super) fn back_to_editor(hash: &str) -> Response {
+    careful(Response::new(303)).header("Location", &format!("/?login_hash={hash}"))
+}
+
 /// The page for everything else.
 pub(super) fn not_found() -> Response {
     respond(
@@ -121,7 +180,7 @@ fn respond(status: u16, page: askama::Result<String>) -> Response {
 
 fn careful(response: Response) -> Response {
     let policy =
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     response
         .header("Content-Security-Policy", policy)
         .header("X-Content-Type-Options", "nosniff")

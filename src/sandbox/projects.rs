@@ -1,4 +1,4 @@
-//! Projects of the embedded builder: `create-site-backup`, `restore-site-backup`, `delete-site`, as the documentation shows their answers.
+//! Projects of the embedded builder: `create-site-backup` and `restore-site-backup`, as the documentation shows their answers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,11 +19,6 @@ pub(super) fn answer(request: &Request, projects: &mut Projects) -> Option<Respo
     match call {
         "create-site-backup" => Some(create(projects.get(domain), domain, directory)),
         "restore-site-backup" => Some(restore(projects, domain, directory)),
-        // Its failures come with status 200.
-        "delete-site" => Some(match projects.remove(domain) {
-            Some(_) => Response::json(200, &json!({ "ok": true })),
-            None => Response::json(200, &json!({ "error": { "message": "Site not found" } })),
-        }),
         _ => None,
     }
 }

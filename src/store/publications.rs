@@ -167,6 +167,15 @@ impl Store {
         })
     }
 
+    /// Puts one back that was being worked on and cannot be now; it was not an attempt.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn put_back_publication(&self, id: &str) -> Result<()> {
+        let sql = "UPDATE publications SET state = 'PENDING', attempts = attempts - 1 WHERE id = ?1 AND state = 'EXECUTING'";
+        self.with("a publication cannot be put back", |connection| connection.execute(sql, [id]).map(drop))
+    }
+
     /// Puts those back that were being worked on when the broker ended; those that were begun too often have failed. Gives how many of each.
     ///
     /// # Errors
@@ -324,6 +333,15 @@ mod tests {
         }
         let want = (PublicationState::Failed, Some(ErrorKind::PublicationInterrupted));
         assert_eq!(state(&store, &shop, &first), want);
+        // One that was put back in good order was not tried.
+        let second = id(ask(&store, &shop, "2"));
+        for _ in 0..3 {
+            assert_eq!(store.begin_publication().unwrap().unwrap().attempts, 1);
+            store.put_back_publication(&second).unwrap();
+        }
+        store.end_publication(&second, Ok(())).unwrap();
+        store.put_back_publication(&second).unwrap();
+        assert_eq!(state(&store, &shop, &second).0, PublicationState::Finished);
     }
 
     #[test]

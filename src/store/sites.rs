@@ -110,13 +110,32 @@ impl Store {
         self.with("it cannot be read", |connection| current(connection, domain))
     }
 
-    /// The current rows of all domains.
+    /// The current rows of an account, of one site, or all.
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
-    pub fn current_sites(&self) -> Result<Vec<SiteRow>> {
-        let sql = format!("SELECT {COLUMNS} FROM sites WHERE closed IS NULL ORDER BY domain");
-        self.with("it cannot be read", |connection| connection.prepare(&sql)?.query_map([], read)?.collect())
+    pub fn current_rows(&self, account: Option<&Username>, site: Option<&Domain>) -> Result<Vec<SiteRow>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM sites WHERE closed IS NULL AND (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR domain = ?2)"
+        );
+        self.with("it cannot be read", |connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement
+                .query_map(params![account.map(Username::as_str), site.map(Domain::as_str)], read)?;
+            rows.collect()
+        })
+    }
+
+    /// Whether anything was published to a site.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn was_published(&self, row: &SiteRow) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM publications WHERE key = ?1 AND state = 'FINISHED') \
+                   OR EXISTS (SELECT 1 FROM audit WHERE site = ?2 AND operation = 'publish' AND result = 'ok')";
+        self.with("it cannot be read", |connection| {
+            connection.query_row(sql, [row.key.as_str(), row.domain.as_str()], |row| row.get(0))
+        })
     }
 
     /// The row with an endpoint token.

@@ -12,7 +12,7 @@ const OWN_NAME: &str = ".panelgate";
 /// No segment is `.` or `..`, longer than [`limits::PATH_SEGMENT_BYTES`], or holds a control character, NUL or a backslash; the whole has at most
 /// [`limits::PATH_BYTES`] and [`limits::PATH_DEPTH`] segments. It says nothing about links: [`crate::publish::confine`] does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RelPath(String);
+pub struct RelPath(Box<str>);
 
 /// Why bytes are not a [`RelPath`]. `Display` is a reason that a customer can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,8 +56,8 @@ impl std::error::Error for PathFault {}
 
 impl RelPath {
     /// The directory itself.
-    pub const fn root() -> Self {
-        Self(String::new())
+    pub fn root() -> Self {
+        Self::default()
     }
 
     /// Checks a path as it came from outside. Slashes that follow each other count as one, and one at the end as none; percent signs mean nothing.
@@ -94,7 +94,7 @@ impl RelPath {
         match () {
             () if path.len() > limits::PATH_BYTES => Err(PathFault::TooLong),
             () if depth > limits::PATH_DEPTH => Err(PathFault::TooDeep),
-            () => Ok(Self(path)),
+            () => Ok(Self(path.into_boxed_str())),
         }
     }
 
@@ -121,7 +121,7 @@ impl RelPath {
     /// The path without its last segment; `None` for the directory itself.
     pub fn parent(&self) -> Option<Self> {
         match self.0.rsplit_once('/') {
-            Some((parent, _)) => Some(Self(parent.to_owned())),
+            Some((parent, _)) => Some(Self(parent.into())),
             None if self.is_root() => None,
             None => Some(Self::root()),
         }
@@ -155,9 +155,9 @@ impl RelPath {
         if other.is_root() {
             return Some(self.clone());
         }
-        let rest = self.0.strip_prefix(&other.0)?;
+        let rest = self.0.strip_prefix(other.as_str())?;
         match rest.strip_prefix('/') {
-            Some(rest) => Some(Self(rest.to_owned())),
+            Some(rest) => Some(Self(rest.into())),
             None => rest.is_empty().then(Self::root),
         }
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::error::ErrorKind;
 use crate::limits;
+use crate::ops::notices::Notice;
 
 macro_rules! languages {
     ($( $(#[doc = $doc:literal])+ $name:ident = $code:literal, $native:literal, rtl $rtl:literal; )+) => {
@@ -203,6 +204,11 @@ impl Catalogue {
     /// The sentence that tells a panel user what is wrong and what they can do.
     pub(super) fn error(&self, kind: ErrorKind) -> &str {
         self.get(&format!("error.{}", kind.name()))
+    }
+
+    /// The sentence about something that keeps visitors from a site.
+    pub(super) fn notice(&self, notice: Notice) -> &str {
+        self.get(&format!("notice.{}", notice.name()))
     }
 
     fn get(&self, key: &str) -> &str {

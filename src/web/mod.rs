@@ -21,3 +21,9 @@ mod run;
 
 pub use response::Response;
 pub use run::{Answer, Front, run};
+
+/// The body of an answer about a publication by archive, as JSON.
+#[cfg(feature = "sandbox")]
+pub(crate) fn action(word: &crate::ops::internal::Word) -> String {
+    endpoint::action::render(word)
+}

@@ -71,6 +71,7 @@ struct Row<'a> {
     kind: &'a str,
     state: &'a str,
     reason: Option<&'a str>,
+    notices: Vec<&'a str>,
     /// The site that it is another name of, where that is not in the list.
     target: Option<Name<'a>>,
     aliases: Vec<Name<'a>>,
@@ -218,6 +219,7 @@ fn row<'a>(site: &'a Site, entry: &'a SiteEntry, aliases: Vec<Name<'a>>, words: 
         kind: words.text(kind),
         state: words.text(state),
         reason: entry.refused.map(|kind| words.error(kind)),
+        notices: entry.notices.iter().map(|notice| words.notice(*notice)).collect(),
         target: site.alias_of.as_ref().map(Name::of),
         aliases,
         form: token.map(|token| Form { site: site.domain.as_str(), token }),

@@ -68,6 +68,7 @@ impl Response {
             413 => "Content Too Large",
             429 => "Too Many Requests",
             500 => "Internal Server Error",
+            501 => "Not Implemented",
             502 => "Bad Gateway",
             503 => "Service Unavailable",
             507 => "Insufficient Storage",

@@ -82,6 +82,70 @@ fn root_acts_for_everybody_but_not_against_the_rules() {
 }
 
 #[test]
+fn accounts_back_up_and_see_the_projects_of_their_own_sites_alone() {
+    needs_root!();
+    let world = World::start();
+    for (uid, site) in [(A, "a.example"), (B, "b.example")] {
+        assert_eq!(
+            world.ask(uid, "backup-project", json!({ "site": site })).0,
+            "backup-not-found",
+            "never opened"
+        );
+        assert_eq!(world.ask(uid, "open", json!({ "site": site })).0, "ok");
+        world.builder.set_project(site, format!("project of {site}").into_bytes());
+    }
+    for op in ["backup-project", "backups"] {
+        for (uid, args, want) in [
+            (A, json!({ "site": "a.example" }), "ok"),
+            (A, json!({ "site": "b.example" }), "site-not-found"),
+            (A, json!({ "site": "alias.example" }), "site-alias"),
+            (A, json!({ "account": "pgb", "site": "b.example" }), "forbidden"),
+            (A, json!({ "site": "../a.example" }), "bad-request"),
+            (A, json!({}), "invalid-argument"),
+            (PANEL, json!({ "account": "pga", "site": "a.example" }), "ok"),
+            (PANEL, json!({ "account": "pga", "site": "b.example" }), "site-not-found"),
+            (SUSPENDED, json!({ "site": "susp.example" }), "suspended"),
+            (DEMO, json!({ "site": "demo.example" }), "demo-account"),
+            (WITHOUT, json!({ "site": "without.example" }), "feature-off"),
+            (WEB, json!({ "site": "a.example" }), "forbidden"),
+            (FRONT, json!({ "site": "a.example" }), "forbidden"),
+            (STRANGER, json!({ "site": "a.example" }), "forbidden"),
+        ] {
+            let (got, answer) = world.ask(uid, op, args.clone());
+            assert_eq!(got, want, "uid {uid}: {op} {args}: {answer}");
+        }
+    }
+    let (_, queued) = world.ask(A, "backup-project", json!({ "site": "a.example" }));
+    assert_eq!(queued["joined"], true, "the panel user's wish was the same");
+    let run = std::process::Command::new(world.path("panelgate"))
+        .arg("--config")
+        .arg(world.path("etc/panelgate.ini"))
+        .args(["jobs", "--once"])
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let (_, seen) = world.ask(A, "backups", json!({ "site": "a.example" }));
+    assert_eq!(
+        (&seen["job"]["state"], seen["files"].as_array().unwrap().len()),
+        (&json!("done"), 1),
+        "{seen}"
+    );
+    assert_eq!(seen["files"][0]["size"], "project of a.example".len());
+    assert!(!seen.to_string().contains('/'), "no path of this server: {seen}");
+    // A job is seen by its account, and by those who speak for it.
+    let job = json!({ "job": queued["job"] });
+    for (uid, want) in [(A, "ok"), (PANEL, "ok"), (0, "ok"), (B, "backup-not-found"), (STRANGER, "forbidden")]
+    {
+        let (got, answer) = world.ask(uid, "backups", job.clone());
+        assert_eq!(got, want, "uid {uid}: {answer}");
+    }
+    // The successor of the account sees none of its backups.
+    world.edit("var/cpanel/users/pga", "STARTDATE=", "STARTDATE=9");
+    let (_, seen) = world.ask(A, "backups", json!({ "site": "a.example" }));
+    assert_eq!(seen["files"], json!([]));
+}
+
+#[test]
 fn operations_that_are_not_about_an_account() {
     needs_root!();
     let world = World::start();
@@ -114,6 +178,7 @@ fn operations_that_are_not_about_an_account() {
         ("revoke", json!({ "all": true, "site": "a.example" }), "bad-request"),
         ("claim", json!({}), "bad-request"),
         ("jobs", json!({}), "bad-request"),
+        ("backup", json!({}), "bad-request"),
         ("open", json!({ "site": 5 }), "bad-request"),
         ("open", json!([1, 2]), "bad-request"),
         ("publication", json!({ "site": "a.example" }), "bad-request"),

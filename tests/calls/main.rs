@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod failures;
+mod shell;
 mod typed;
 
 use std::path::Path;

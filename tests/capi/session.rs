@@ -8,13 +8,13 @@ use crate::programs::{
 use crate::trial::{Caller, Trial, own_uid};
 
 /// A builder, and a trial for each caller that uses it.
-struct Stage {
-    builder: Builder,
+pub(crate) struct Stage {
+    pub(crate) builder: Builder,
     trials: Vec<(Caller, Trial)>,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let builder = Builder::start(Options::new("brand", "example-password")).unwrap();
         // Valgrind on a busy machine takes its time.
         let settings = format!(
@@ -27,7 +27,7 @@ impl Stage {
         Self { builder, trials }
     }
 
-    fn trial(&self, caller: Caller) -> &Trial {
+    pub(crate) fn trial(&self, caller: Caller) -> &Trial {
         &self.trials.iter().find(|(owner, _)| *owner == caller).unwrap().1
     }
 }

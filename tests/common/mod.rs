@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod apache;
+pub mod servers;
 pub mod webdriver;
 
 use std::io::Write;

@@ -326,17 +326,34 @@ fn a_suspension_ends_a_publication_and_a_broker_that_was_killed_does_not() {
     world.start_broker();
     wait_for("the download again", || files.asked() == 2);
     assert_eq!(state(port, &access, &id).0, "EXECUTING");
-    // A broker that is told to end does not wait for the download, and begins again too.
+    // A broker that is told to end does not wait for the download, and that was no attempt.
+    for asked in 3..5 {
+        world.signal("-TERM");
+        assert_eq!(world.broker_ends(), Some(0));
+        world.start_broker();
+        wait_for("the download again", || files.asked() == asked);
+    }
     files.open_gate();
     assert_eq!(end(port, &access, &id), finished());
     assert_eq!(world.a.read("index.php").as_deref(), Some("<?php // 1"));
 
     *files.gate.0.lock().unwrap() = false;
     let id = start(port, &access, &files.serve("/slow2", site(2)));
-    wait_for("the download", || files.asked() == 3);
+    wait_for("the download", || files.asked() == 5);
     world.write_account(&world.a, "suspended = yes\n");
     files.open_gate();
     failed(end(port, &access, &id), "suspended");
+    assert_eq!(world.a.read("index.php").as_deref(), Some("<?php // 1"));
+
+    // What was revoked ends too; whoever has the new credentials hears of it.
+    world.write_account(&world.a, "");
+    *files.gate.0.lock().unwrap() = false;
+    start(port, &access, &files.serve("/slow3", site(3)));
+    wait_for("the download", || files.asked() == 6);
+    world.remote().call("revoke", None, &serde_json::json!({ "site": world.a.site })).unwrap();
+    files.open_gate();
+    let log = |text: &str| world.log().contains(text);
+    wait_for("the end", || log("was not published: [credentials-rejected]"));
     assert_eq!(world.a.read("index.php").as_deref(), Some("<?php // 1"));
 }
 

@@ -111,8 +111,8 @@ fn processes_of_its_own_account_get_nothing_out_of_it() {
     let pid = world.workers(&world.a)[0].to_string();
     as_account(&world.a, "import os, sys; os.kill(int(sys.argv[1]), 19)", &[&pid]);
     assert_eq!(put(server.port, &world.access(&world.b), "y", b"y").status, 200);
-    world.remote().call("revoke", None, &serde_json::json!({ "site": world.a.site })).unwrap();
-    assert!(world.workers(&world.a).is_empty(), "a stopped one can be killed");
+    wait_for("its end", || world.workers(&world.a).is_empty());
+    assert!(world.log().contains("was stopped by somebody"), "{}", world.log());
 }
 
 #[test]

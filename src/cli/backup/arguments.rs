@@ -122,7 +122,7 @@ pub(super) struct Create {
     #[arg(long, conflicts_with = "due")]
     pub(super) all: bool,
 
-    /// What is due by [backup] every; what panelgate-backup.timer runs
+    /// What is due by the configuration (every, in its section backup); what panelgate-backup.timer runs
     #[arg(long)]
     pub(super) due: bool,
 
@@ -130,7 +130,7 @@ pub(super) struct Create {
     #[arg(long, value_name = "SCOPE", value_parser = scope)]
     pub(super) scope: Option<Scope>,
 
-    /// Where it goes: directory ([backup] directory), panel, builder ([backup] builder_directory), or a destination that the configuration names
+    /// Where it goes: directory (of this server), panel, builder (a directory of its own server), or a destination that the configuration names
     #[arg(long, value_name = "PLACE", value_parser = destination)]
     to: Option<Destination>,
 
@@ -266,7 +266,7 @@ pub(super) struct Download {
 
 /// Restore a backup: it overwrites what is there
 ///
-/// For projects this is off unless [backup] restore allows it, since the vendor does not document the call. It asks first; --yes is for scripts.
+/// For projects this is off unless the configuration allows it (restore, in its section backup), since the vendor does not document the call. It asks first; --yes is for scripts.
 #[derive(Args)]
 pub(super) struct Restore {
     /// The site
@@ -344,7 +344,7 @@ pub(super) struct Prune {
     #[arg(value_parser = |text: &str| Domain::new(text))]
     pub(super) site: Option<Domain>,
 
-    /// How many of each stay; [backup] keep unless set
+    /// How many of each stay; as many as the configuration says (keep) unless set
     #[arg(long, value_name = "NUMBER")]
     pub(super) keep: Option<u16>,
 

@@ -43,6 +43,9 @@ pub struct SeenJob {
     pub percent: Option<u8>,
     /// Unix seconds.
     pub queued: u64,
+    /// Why it failed, or waits; for root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl Seen {
@@ -60,8 +63,14 @@ impl Seen {
 }
 
 impl SeenJob {
-    fn of(job: &Job) -> Self {
-        Self { id: job.id, state: job.state.name().to_owned(), percent: job.percent, queued: job.queued }
+    pub(super) fn of(job: &Job) -> Self {
+        Self {
+            id: job.id,
+            state: job.state.name().to_owned(),
+            percent: job.percent,
+            queued: job.queued,
+            reason: None,
+        }
     }
 
     /// Whether nothing more will happen; a state of the future is one that goes on.

@@ -5,6 +5,7 @@
 
 mod builder;
 mod jobs;
+mod publication;
 mod server;
 
 use std::path::Path;
@@ -20,7 +21,7 @@ use crate::error::{Error, ErrorKind};
 pub struct Options<'a> {
     /// The configuration file.
     pub config: &'a Path,
-    /// Whether every account of the panel is read; custom hosting's always are.
+    /// Whether every account of the panel is read (custom hosting's always are), and every site looked at as a visitor would.
     pub deep: bool,
     /// Asks the broker for a line about itself; `None` where none is needed.
     pub broker: Option<&'a dyn Fn() -> Result<String, Error>>,
@@ -94,7 +95,7 @@ impl Report {
 }
 
 /// Names of the checks, in their order.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 21] = [
     "programs",
     "configuration-file",
     "configuration",
@@ -106,6 +107,9 @@ pub const NAMES: [&str; 18] = [
     "principals",
     "broker",
     "publication",
+    "endpoint",
+    "ftp",
+    "sites",
     "transport",
     "builder-name",
     "builder-connection",
@@ -153,7 +157,12 @@ fn local(options: &Options<'_>, config: &Config, examination: &mut Examination<'
         examination.check("principals", || (server::principals(config, panel.as_ref()), ()));
     }
     examination.check("broker", || (server::broker(options.broker), ()));
-    examination.check("publication", || (server::publication(config), ()));
+    examination.check("publication", || (publication::settings(config), ()));
+    examination.check("endpoint", || (publication::endpoint(config), ()));
+    examination.check("ftp", || (publication::ftp(config, panel.as_deref()), ()));
+    if let Some(panel) = &panel {
+        examination.check("sites", || (publication::sites(config, panel.as_ref(), options.deep), ()));
+    }
 }
 
 fn remote(config: &Config, examination: &mut Examination<'_>) {

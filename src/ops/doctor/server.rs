@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Finding;
-use crate::config::{self, Config, PanelKind, PublicationType};
+use crate::config::{self, Config, PanelKind};
 use crate::error::{Error, ErrorKind};
 use crate::limits;
 use crate::panel::{self, Panel};
@@ -291,42 +291,4 @@ pub(super) fn principals(config: &Config, panel: &dyn Panel) -> Finding {
         return Finding::ok("none are named, and this panel needs none: pages run as the account");
     }
     Finding::ok(format!("{} in [broker], each a system user and none an account", count(named, "name")))
-}
-
-pub(super) fn publication(config: &Config) -> Finding {
-    let publish = &config.publish;
-    let needs_endpoint = |kind| matches!(kind, PublicationType::Http | PublicationType::Internal);
-    let kind_of = |site: &config::SiteConfig| site.publish.unwrap_or(publish.kind);
-    let by_endpoint =
-        needs_endpoint(publish.kind) || config.sites.values().any(|site| needs_endpoint(kind_of(site)));
-    if by_endpoint && publish.endpoint.is_none() {
-        let text = "the address is missing at which the builder publishes, so sites cannot be opened";
-        let advice = "set [publish] endpoint to the https address of the publication endpoint on this server";
-        return Finding::fail(ErrorKind::Publication, text, advice);
-    }
-    let without_login: Vec<&str> = config
-        .sites
-        .iter()
-        .filter(|(_, site)| kind_of(site) == PublicationType::External && site.ftp.is_none())
-        .map(|(domain, _)| domain.as_str())
-        .take(limits::DOCTOR_FAULTS)
-        .collect();
-    if !without_login.is_empty() {
-        let text = format!("publication by FTP without an FTP account: {}", without_login.join(", "));
-        return Finding::fail(
-            ErrorKind::Publication,
-            text,
-            "set ftp_host, ftp_user and ftp_password of these sites",
-        );
-    }
-    match (publish.kind, &publish.endpoint) {
-        (PublicationType::External, _) => Finding::warning(
-            "the builder publishes by FTP: only sites with an FTP account in [site DOMAIN] can be opened",
-            "prefer [publish] type = http, which needs no FTP account",
-        ),
-        (PublicationType::Http | PublicationType::Internal, Some(endpoint)) => {
-            Finding::ok(format!("type {}, endpoint {endpoint}", publish.kind.name()))
-        }
-        (kind, _) => Finding::ok(format!("type {}", kind.name())),
-    }
 }

@@ -58,6 +58,8 @@ fn every_fault_is_a_failing_check_of_its_own() {
         ("state-directory", State::Fail, Some(ErrorKind::Config), "is not a directory"),
         ("principals", State::Fail, Some(ErrorKind::Config), "panel_users: nosuchuser is no system user"),
         ("publication", State::Fail, Some(ErrorKind::Publication), "address is missing"),
+        ("endpoint", State::Skipped, None, "earlier check failed"),
+        ("ftp", State::Ok, None, "no site"),
         ("builder-name", State::Ok, None, "127.0.0.1"),
         ("builder-connection", State::Fail, Some(ErrorKind::BuilderUnreachable), "127.0.0.1:9: "),
         ("builder-certificate", State::Skipped, None, "earlier check failed"),
@@ -113,4 +115,24 @@ fn the_clock() {
     }
     assert!(builder::clock(Some(now - 400)).text.contains("ahead of"));
     assert!(builder::clock(Some(now + 400)).text.contains("behind"));
+}
+
+#[test]
+fn an_ftp_server_that_does_not_answer_and_a_panel_without_ftp_are_found() {
+    let settings = "[panel]\nkind = cpanel\nroot = ROOT\n[builder]\nurl = https://127.0.0.1:9/\n[publish]\ntype = external\nftp_check = CHECK\n";
+    let ftp = |panel: &str, check: &str| {
+        let (_dir, path) = configuration(&settings.replace("cpanel", panel).replace("CHECK", check), 0o600);
+        let report = examine(&path);
+        let found = report.checks.iter().find(|check| check.name == "ftp").unwrap().clone();
+        (found.state, found.text)
+    };
+    let (state, text) = ftp("cpanel", "127.0.0.1:9");
+    assert!(state == State::Fail && text.contains("127.0.0.1:9: "), "{text}");
+    let (state, text) = ftp("cpanel", "no");
+    assert!(state == State::Warning && text.contains("untried"), "{text}");
+    let (state, text) = ftp("ini", "127.0.0.1:9");
+    assert!(state == State::Fail && text.contains("makes no FTP accounts"), "{text}");
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (state, text) = ftp("plesk", &server.local_addr().unwrap().to_string());
+    assert!(state == State::Ok, "{text}");
 }

@@ -121,6 +121,7 @@ fn what_is_not_about_accounts_is_roots_and_status_the_panels_too() {
         Operation::Revoke,
         Operation::ClaimSite,
         Operation::ManageJobs,
+        Operation::ManageBackups,
     ] {
         for (index, principal) in principals().iter().enumerate() {
             let status = operation == Operation::ViewStatus;

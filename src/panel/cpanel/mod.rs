@@ -5,7 +5,9 @@
 //! read.
 
 mod account;
+mod crypt;
 mod features;
+mod ftp;
 mod json;
 mod maps;
 mod node;
@@ -102,6 +104,10 @@ impl Panel for CPanel {
 
     fn owners_are_cheap(&self) -> bool {
         true
+    }
+
+    fn ftp_accounts(&self) -> Option<&dyn FtpAccounts> {
+        Some(self)
     }
 }
 

@@ -7,6 +7,7 @@
 //! Administrators and resellers of DirectAdmin have an account each and are read like everybody else. There are no demonstration accounts.
 
 mod files;
+mod ftp;
 mod roots;
 mod session;
 mod sites;
@@ -147,6 +148,10 @@ impl Panel for DirectAdmin {
 
     fn owners_are_cheap(&self) -> bool {
         true
+    }
+
+    fn ftp_accounts(&self) -> Option<&dyn FtpAccounts> {
+        Some(self)
     }
 
     fn requires_session(&self) -> bool {

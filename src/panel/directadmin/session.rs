@@ -102,6 +102,13 @@ impl Sessions {
         }
     }
 
+    /// The panel's own port, once it is sure that it is the panel who listens there.
+    pub(super) fn checked_panel(&self, tree: &Tree, config: &PanelConfig) -> Result<&(Agent, WebUrl)> {
+        let panel = self.panel(tree, config)?;
+        check_listener(tree, &panel.1)?;
+        Ok(panel)
+    }
+
     /// Where the panel listens: its name and port from its own configuration, its address always this machine's. The certificate must be the name's.
     fn panel(&self, tree: &Tree, config: &PanelConfig) -> Result<&(Agent, WebUrl)> {
         if let Some(panel) = self.panel.get() {

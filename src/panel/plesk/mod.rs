@@ -6,6 +6,7 @@
 //!
 //! A click reaches Plesk through the panel's own user, so that processes of an account are no principals here. There are no demonstration accounts.
 
+mod ftp;
 mod psa_conf;
 mod query;
 mod rows;
@@ -82,6 +83,10 @@ impl Panel for Plesk {
     /// It is another run of the program; and [`Panel::account`] has already made sure that no other subscription has one of its names.
     fn owners_are_cheap(&self) -> bool {
         false
+    }
+
+    fn ftp_accounts(&self) -> Option<&dyn FtpAccounts> {
+        Some(self)
     }
 }
 

@@ -80,21 +80,17 @@ fn plan_swap(site: &mut Site, next: &mut Manifest, folder: &RelPath) -> Outcome<
 /// Gives what must stay of the served folder a second name in the staged one. `false`: something in it can neither get one nor be moved afterwards.
 fn complete(site: &Site, next: &mut Manifest, folder: &RelPath, staged: &RelPath) -> Outcome<bool> {
     let (from, to) = (site.root.open_dir(folder)?, site.state.open_dir(staged)?);
-    let (all, untold) = tree::below(&from, &RelPath::root(), limits::PUBLISHED_FILES)?;
-    if untold > 0 {
-        return Ok(false);
-    }
-    let mut stays = Vec::new();
-    {
-        let turn = Turn { folder, goes: &site.manifest, comes: next };
-        for found in all {
-            if found.facts.kind == FileKind::Dir && found.facts.uid != site.root.uid() {
-                return Ok(false);
-            }
-            if turn.must_stay(&from, &found)? {
-                stays.push(found);
-            }
+    let (mut stays, mut immovable) = (Vec::new(), false);
+    let turn = Turn { folder, goes: &site.manifest, comes: next };
+    let untold = tree::visit(&from, &RelPath::root(), limits::PUBLISHED_FILES, &mut |found| {
+        immovable |= found.facts.kind == FileKind::Dir && found.facts.uid != site.root.uid();
+        if turn.must_stay(&from, &found)? {
+            stays.push(found);
         }
+        Ok(())
+    })?;
+    if untold > 0 || immovable {
+        return Ok(false);
     }
     for Found { path, facts } in stays {
         match facts.kind {
@@ -151,8 +147,27 @@ fn plan_puts(site: &mut Site, next: &mut Manifest, elsewhere: &dyn Fn(&RelPath) 
 
 /// Plans the removal of files that the publication before had and this one has not, and of what a web server would prefer to it.
 fn plan_removals(site: &mut Site, next: &Manifest, elsewhere: &dyn Fn(&RelPath) -> bool) -> Outcome<u64> {
+    // Records are written while it is looked through.
+    let published = std::mem::take(&mut site.manifest);
+    let planned = plan_stale(site, next, &published, elsewhere);
+    site.manifest = published;
+    let removed = planned?;
+    let index = RelPath::root().join("index.php")?;
+    if next.files.contains_key(&index) && !site.manifest.files.contains_key(&index) {
+        for path in site.in_the_way()? {
+            site.log(&Record::Delete { path, before: Before::Foreign })?;
+        }
+    }
+    Ok(removed)
+}
+
+fn plan_stale(
+    site: &mut Site,
+    next: &Manifest,
+    published: &Manifest,
+    elsewhere: &dyn Fn(&RelPath) -> bool,
+) -> Outcome<u64> {
     let mut removed = 0;
-    let published = site.manifest.clone();
     for (path, entry) in published.files.iter().filter(|(path, _)| !next.files.contains_key(path)) {
         if tree::compare(&site.root, path, entry) != Compared::Same {
             continue;
@@ -164,12 +179,6 @@ fn plan_removals(site: &mut Site, next: &Manifest, elsewhere: &dyn Fn(&RelPath) 
     }
     for dir in published.dirs.iter().filter(|dir| elsewhere(dir) && !next.dirs.contains(dir)) {
         site.log(&Record::RemoveDir { path: dir.clone() })?;
-    }
-    let index = RelPath::root().join("index.php")?;
-    if next.files.contains_key(&index) && !published.files.contains_key(&index) {
-        for path in site.in_the_way()? {
-            site.log(&Record::Delete { path, before: Before::Foreign })?;
-        }
     }
     Ok(removed)
 }

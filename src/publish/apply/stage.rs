@@ -1,6 +1,5 @@
 //! Writing an archive's files where nobody looks.
 
-use std::collections::HashSet;
 use std::io::{Read, Write};
 
 use sha2::Digest as _;
@@ -33,7 +32,6 @@ pub(super) fn stage<E: Entries>(
     let mut stage = Stage {
         site,
         staging: site.state.open_dir(&name(STAGING))?,
-        made: HashSet::new(),
         buffer: vec![0; BUFFER_BYTES],
         next: Manifest::default(),
     };
@@ -59,8 +57,6 @@ pub(super) fn stage<E: Entries>(
 struct Stage<'a> {
     site: &'a Site,
     staging: crate::publish::confine::Root,
-    /// Directories that are known to be there.
-    made: HashSet<RelPath>,
     buffer: Vec<u8>,
     next: Manifest,
 }
@@ -86,11 +82,12 @@ impl Stage<'_> {
 
     /// Makes a directory and those above it; all of them are part of the publication.
     fn make_dirs(&mut self, dir: Option<RelPath>) -> Outcome<()> {
-        let Some(dir) = dir.filter(|dir| !dir.is_root() && !self.made.contains(dir)) else { return Ok(()) };
+        let Some(dir) = dir.filter(|dir| !dir.is_root() && !self.next.dirs.contains(dir)) else {
+            return Ok(());
+        };
         self.make_dirs(dir.parent())?;
         self.staging.make_dir(&dir, self.site.modes.dir)?;
-        self.next.dirs.insert(dir.clone());
-        self.made.insert(dir);
+        self.next.dirs.insert(dir);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::manifest::Manifest;
 use super::record::{Change, Kind, Record};
+use super::recover::is_damage;
 use super::report::{Closed, Past};
 use super::site::{Site, name};
 use super::tree::{self, Found};
@@ -75,6 +76,15 @@ impl Site {
     /// Gives up what the last publication replaced, but for files that no publication had made: these are kept in `first/` for as long as anything is
     /// published.
     pub(crate) fn give_up_last(&mut self) -> Outcome<()> {
+        match self.save_foreign() {
+            // What is in there cannot be looked through: it is put away as it is.
+            Err(fault) if is_damage(&fault) => self.put_away("last"),
+            Err(fault) => Err(fault),
+            Ok(()) => tree::discard(&self.state, &name("last")),
+        }
+    }
+
+    fn save_foreign(&mut self) -> Outcome<()> {
         let Some(_) = self.state.stat(&name("last"))? else { return Ok(()) };
         if self.state.stat(&name("last/old"))?.is_some() {
             // A manifest that cannot be read makes all of them foreign: nothing is lost by that.
@@ -86,7 +96,7 @@ impl Site {
             self.state.make_dir(&name("first"), 0o700)?;
             let (old, first) =
                 (self.state.open_dir(&name("last/old"))?, self.state.open_dir(&name("first"))?);
-            for Found { path, facts } in tree::below(&old, &RelPath::root(), usize::MAX)?.0 {
+            tree::visit(&old, &RelPath::root(), usize::MAX, &mut |Found { path, facts }| {
                 // In a folder that came as a whole, a second name means that the file was carried over.
                 let carried = facts.links > 1 && swapped.iter().any(|folder| path.is_within(folder));
                 if facts.kind != confine::Kind::Dir && !carried && !published.files.contains_key(&path) {
@@ -98,9 +108,10 @@ impl Site {
                         Ok(()) => {}
                     }
                 }
-            }
+                Ok(())
+            })?;
         }
-        tree::discard(&self.state, &name("last"))
+        Ok(())
     }
 
     /// Moves a file of a root to `changed/` in the state directory, where the last one of each path stays.

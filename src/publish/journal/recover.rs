@@ -6,6 +6,7 @@ use super::report::Recovery;
 use super::site::{Open, Site, name};
 use super::swap::STAGING;
 use super::tree::{self, Found};
+use super::undo::UNPUBLISHING;
 use crate::limits;
 use crate::publish::confine::{self, Fault, FaultKind, Outcome, Rename};
 use crate::types::RelPath;
@@ -33,24 +34,31 @@ impl Site {
             manifest => manifest?,
         }
         .unwrap_or_default();
-        if self.settle_unpublishing()? {
-            done.push(Recovery::Unpublished);
-        }
-        self.recover_last(&mut done)?;
-        if let Some(recovery) = self.recover_open()? {
-            done.push(recovery);
-        }
+        let unpublished = self.settle_unpublishing().map(|was| was.then_some(Recovery::Unpublished));
+        self.conclude(unpublished, UNPUBLISHING, &mut done)?;
+        let undone = self.settle_undoing().map(|number| number.map(Recovery::Undone));
+        self.conclude(undone, "last", &mut done)?;
+        let opened = self.recover_open();
+        self.conclude(opened, "open", &mut done)?;
         if self.open.is_none() {
             tree::discard(&self.state, &name(STAGING))?;
         }
         Ok(done)
     }
 
-    fn recover_last(&mut self, done: &mut Vec<Recovery>) -> Outcome<()> {
-        match self.settle_undoing() {
-            Ok(number) => done.extend(number.map(Recovery::Undone)),
-            Err(fault) if is_damage(&fault) && self.state.stat(&name("last"))?.is_some() => {
-                self.put_away("last")?;
+    /// Notes what was recovered. If what lies in `place` is the reason that nothing could be, it is put away: publishing must go on.
+    fn conclude(
+        &mut self,
+        outcome: Outcome<Option<Recovery>>,
+        place: &str,
+        done: &mut Vec<Recovery>,
+    ) -> Outcome<()> {
+        match outcome {
+            Ok(recovery) => done.extend(recovery),
+            Err(fault) if is_damage(&fault) => {
+                log::warn!("the records in {place} cannot be used: {}", fault.detail());
+                self.open = None;
+                self.put_away(place)?;
                 done.push(Recovery::Damaged);
             }
             Err(fault) => return Err(fault),
@@ -59,18 +67,10 @@ impl Site {
     }
 
     fn recover_open(&mut self) -> Outcome<Option<Recovery>> {
-        let (change, file) = match self.change_at("open") {
-            Ok(Some(found)) => found,
-            Ok(None) => {
-                // Killed before its first line.
-                tree::discard(&self.state, &name("open"))?;
-                return Ok(None);
-            }
-            Err(fault) if is_damage(&fault) => {
-                self.put_away("open")?;
-                return Ok(Some(Recovery::Damaged));
-            }
-            Err(fault) => return Err(fault),
+        let Some((change, file)) = self.change_at("open")? else {
+            // Killed before its first line.
+            tree::discard(&self.state, &name("open"))?;
+            return Ok(None);
         };
         let number = change.number;
         if self.is_undoing("open")? {
@@ -101,9 +101,8 @@ impl Site {
         self.open = Some(self.reopen(change, file)?);
         match self.carry_out(next) {
             Ok(_) => Ok(Some(Recovery::Finished(number))),
-            // It was taken back then.
-            Err(_) if self.open.is_none() => Ok(Some(Recovery::TakenBack(number))),
-            Err(fault) => Err(fault),
+            Err(fault) if self.is_undoing("open")? => Err(fault),
+            Err(_) => Ok(Some(Recovery::TakenBack(number))),
         }
     }
 
@@ -121,10 +120,14 @@ impl Site {
     /// After a power cut the journal may lack its last lines, but not what they told to keep: that lies under its own path.
     fn adopt_kept(&mut self) -> Outcome<()> {
         let Some(open) = &self.open else { return Ok(()) };
-        for Found { path, facts } in tree::below(&open.old, &RelPath::root(), limits::PUBLISHED_FILES)?.0 {
-            if facts.kind != confine::Kind::File || self.touch(&path).is_some() {
-                continue;
+        let mut kept = Vec::new();
+        tree::visit(&open.old, &RelPath::root(), limits::PUBLISHED_FILES, &mut |Found { path, facts }| {
+            if facts.kind == confine::Kind::File && self.touch(&path).is_none() {
+                kept.push(path);
             }
+            Ok(())
+        })?;
+        for path in kept {
             let before = self.before(&path, true);
             let here = self.root.stat(&path).ok().flatten();
             let record = match here {
@@ -144,23 +147,16 @@ impl Site {
     }
 
     /// Moves records away that cannot be understood, so that publishing goes on; the last ones stay there to be looked at.
-    fn put_away(&self, what: &str) -> Outcome<()> {
+    pub(crate) fn put_away(&self, what: &str) -> Outcome<()> {
         tree::discard(&self.state, &name(DAMAGED))?;
-        self.state.rename(&name(what), &self.state, &name(DAMAGED), Rename::New)
+        match self.state.rename(&name(what), &self.state, &name(DAMAGED), Rename::New) {
+            Err(fault) if fault.kind() != FaultKind::Missing => Err(fault),
+            _ => Ok(()),
+        }
     }
 }
 
-/// Whether records are the reason: they are no records, or something else has their place.
-fn is_damage(fault: &Fault) -> bool {
-    matches!(
-        fault.kind(),
-        FaultKind::Damaged
-            | FaultKind::Link
-            | FaultKind::NotRegular
-            | FaultKind::IsDirectory
-            | FaultKind::NotDirectory
-            | FaultKind::Owner
-            | FaultKind::Changed
-            | FaultKind::Mount
-    )
+/// Whether what lies on the disk is the reason, and not the disk.
+pub(crate) fn is_damage(fault: &Fault) -> bool {
+    fault.is_refusal() || matches!(fault.kind(), FaultKind::Damaged | FaultKind::Changed)
 }

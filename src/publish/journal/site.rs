@@ -188,6 +188,7 @@ impl Site {
         self.tidy()?;
         self.settle_unpublishing()?;
         self.settle_undoing()?;
+        self.settle_aborted()?;
         tree::discard(&self.state, &name("open"))?;
         let number = 1 + self.history()?.iter().map(|past| past.number).max().unwrap_or(0);
         self.state.make_dirs(&name("open/old"), 0o700)?;

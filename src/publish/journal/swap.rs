@@ -113,12 +113,13 @@ impl Site {
     /// Makes what must stay of one folder be in the other, under the same inode where that is possible. Of two different files the newer one stays, or that
     /// of `from` if it was served until just now.
     fn carry(&self, turn: &Turn<'_>, from: &Root, to: &Root, fresh: bool) -> Outcome<()> {
-        for found in tree::below(from, &RelPath::root(), limits::PUBLISHED_FILES)?.0 {
+        tree::visit(from, &RelPath::root(), limits::PUBLISHED_FILES, &mut |found| {
             if turn.must_stay(from, &found)? {
                 self.carry_one(from, to, &found, fresh)?;
             }
-        }
-        Ok(())
+            Ok(())
+        })
+        .map(drop)
     }
 
     fn carry_one(&self, from: &Root, to: &Root, found: &Found, fresh: bool) -> Outcome<()> {
@@ -147,11 +148,11 @@ impl Site {
 
     /// What somebody changed in the folder that goes, while the one that comes has its own file there.
     fn set_changed_aside(&self, turn: &Turn<'_>, from: &Root, undone: &mut Undone) -> Outcome<()> {
-        for Found { path, facts } in tree::below(from, &RelPath::root(), limits::PUBLISHED_FILES)?.0 {
+        tree::visit(from, &RelPath::root(), limits::PUBLISHED_FILES, &mut |Found { path, facts }| {
             let own = facts.kind == Kind::File && facts.uid == from.uid() && facts.links == 1;
             let in_docroot = turn.in_docroot(&path)?;
             if !own || is_runtime(&in_docroot) {
-                continue;
+                return Ok(());
             }
             let changed = match turn.goes.files.get(&in_docroot) {
                 Some(entry) => tree::compare(from, &path, entry) == Compared::Changed,
@@ -161,7 +162,8 @@ impl Site {
                 self.set_aside_as(from, &path, &in_docroot)?;
                 undone.set_aside += 1;
             }
-        }
-        Ok(())
+            Ok(())
+        })
+        .map(drop)
     }
 }

@@ -15,28 +15,45 @@ pub(crate) struct Found {
     pub(crate) facts: crate::publish::confine::Facts,
 }
 
-/// Everything below a directory, what is in a directory before the directory itself; and how many names could not be told.
+/// Visits everything below a directory, what is in a directory before the directory itself; gives back how many names could not be told.
+///
+/// No more than the names of one directory on each level are in memory. What is visited may be moved or removed.
 ///
 /// # Errors
-/// [`FaultKind::TooMany`] above `most` entries; what listing brings.
-pub(crate) fn below(root: &Root, top: &RelPath, most: usize) -> Outcome<(Vec<Found>, usize)> {
-    let (mut found, mut untold, mut next) = (Vec::new(), 0, vec![top.clone()]);
-    while let Some(dir) = next.pop() {
-        let (items, left_out) = root.scan(&dir)?;
-        untold += left_out;
+/// [`FaultKind::TooMany`] above `most` entries; what listing and the visitor bring.
+pub(crate) fn visit(
+    root: &Root,
+    top: &RelPath,
+    most: usize,
+    visitor: &mut dyn FnMut(Found) -> Outcome<()>,
+) -> Outcome<usize> {
+    let mut walk = Walk { root, left: most, untold: 0, visitor };
+    walk.dir(top)?;
+    Ok(walk.untold)
+}
+
+struct Walk<'a> {
+    root: &'a Root,
+    left: usize,
+    untold: usize,
+    visitor: &'a mut dyn FnMut(Found) -> Outcome<()>,
+}
+
+impl Walk<'_> {
+    /// No deeper than [`crate::limits::PATH_DEPTH`]: longer paths cannot be made.
+    fn dir(&mut self, dir: &RelPath) -> Outcome<()> {
+        let (items, untold) = self.root.scan(dir)?;
+        self.untold += untold;
         for item in items {
             let path = dir.join(&item.name)?;
+            self.left = self.left.checked_sub(1).ok_or_else(|| Fault::new(FaultKind::TooMany, dir))?;
             if item.facts.kind == Kind::Dir {
-                next.push(path.clone());
+                self.dir(&path)?;
             }
-            found.push(Found { path, facts: item.facts });
+            (self.visitor)(Found { path, facts: item.facts })?;
         }
-        if found.len() > most {
-            return Err(Fault::new(FaultKind::TooMany, top));
-        }
+        Ok(())
     }
-    found.reverse();
-    Ok((found, untold))
 }
 
 /// Removes a directory of the state and all that is in it, as far as that works: at once it loses its name, so that what is left is swept later.
@@ -52,14 +69,13 @@ pub(crate) fn discard(state: &Root, path: &RelPath) -> Outcome<()> {
 
 /// Removes what can be removed of a directory; what cannot stays.
 pub(crate) fn sweep(root: &Root, top: &RelPath) {
-    if let Ok((found, _)) = below(root, top, usize::MAX) {
-        for Found { path, facts } in found {
-            let _ = match facts.kind {
-                Kind::Dir => root.remove_dir(&path),
-                _ => root.remove_any(&path),
-            };
-        }
-    }
+    let _ = visit(root, top, usize::MAX, &mut |Found { path, facts }| {
+        let _ = match facts.kind {
+            Kind::Dir => root.remove_dir(&path),
+            _ => root.remove_any(&path),
+        };
+        Ok(())
+    });
     let _ = root.remove_dir(top);
 }
 

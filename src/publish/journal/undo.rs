@@ -3,6 +3,7 @@
 use super::lines;
 use super::manifest::Manifest;
 use super::record::{Before, Change, Kind, Record, Touch};
+use super::recover::is_damage;
 use super::report::{Past, Undone};
 use super::runtime::is_runtime;
 use super::site::{Site, name};
@@ -15,7 +16,7 @@ use crate::types::{RelPath, hex};
 /// In `open/` or `last/`: this is being taken back.
 const UNDOING: &str = "undoing";
 /// In the state directory: all is being removed. What it holds says how far that is.
-const UNPUBLISHING: &str = "unpublishing";
+pub(crate) const UNPUBLISHING: &str = "unpublishing";
 /// The second step: files are removed, what was there before comes back.
 const RESTORING: &str = "restoring";
 
@@ -28,6 +29,7 @@ impl Site {
     pub fn undo(&mut self) -> Outcome<Undone> {
         self.close_window()?;
         self.settle_unpublishing()?;
+        self.settle_aborted()?;
         let nothing = || Fault::new(FaultKind::Nothing, &RelPath::root());
         let (change, _) = self.change_at("last")?.ok_or_else(nothing)?;
         let undone = self.roll_back("last", &change)?;
@@ -43,6 +45,7 @@ impl Site {
     pub fn unpublish(&mut self) -> Outcome<Undone> {
         self.close_window()?;
         self.settle_undoing()?;
+        self.settle_aborted()?;
         if self.marked(UNPUBLISHING)?.is_some() {
             return self.go_on_unpublishing();
         }
@@ -78,7 +81,11 @@ impl Site {
             self.give_up_last()?;
             self.mark(UNPUBLISHING, RESTORING)?;
         }
-        self.restore_first(&mut undone)?;
+        match self.restore_first(&mut undone) {
+            // What is in there cannot be brought back, by us at least: it stays.
+            Err(fault) if is_damage(&fault) => undone.kept += 1,
+            result => result?,
+        }
         self.manifest = Manifest::default();
         tree::discard(&self.state, &name("last"))?;
         self.state.remove_file(&name("manifest"))?;
@@ -179,6 +186,17 @@ impl Site {
         Ok(Some(change.number))
     }
 
+    /// Finishes taking back a publication that failed, if the disk did not even let that be done.
+    pub(crate) fn settle_aborted(&mut self) -> Outcome<()> {
+        if !self.is_undoing("open")? {
+            return Ok(());
+        }
+        match self.change_at("open")? {
+            Some((change, _)) => self.roll_back("open", &change).map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// Finishes a removal that failed half-way; whether there was one.
     pub(crate) fn settle_unpublishing(&mut self) -> Outcome<bool> {
         if self.marked(UNPUBLISHING)?.is_none() {
@@ -241,10 +259,10 @@ impl Site {
             return Ok(());
         }
         let first = self.state.open_dir(&name("first"))?;
-        for Found { path, facts } in tree::below(&first, &RelPath::root(), usize::MAX)?.0 {
+        tree::visit(&first, &RelPath::root(), usize::MAX, &mut |Found { path, facts }| {
             if facts.kind == confine::Kind::Dir {
                 let _ = first.remove_dir(&path);
-                continue;
+                return Ok(());
             }
             let parents = self.root.make_dirs(&path.parent().unwrap_or_default(), self.modes.dir);
             match parents.and_then(|_| first.rename(&path, &self.root, &path, Rename::New)) {
@@ -252,7 +270,8 @@ impl Site {
                 Err(fault) if fault.is_refusal() => undone.kept += 1,
                 Err(fault) => return Err(fault),
             }
-        }
+            Ok(())
+        })?;
         let _ = self.state.remove_dir(&name("first"));
         Ok(())
     }

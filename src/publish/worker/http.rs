@@ -142,15 +142,12 @@ impl Site {
     pub(super) fn manage(&self, what: Manage) -> Result<Value> {
         let mut files = self.files();
         let result = match what {
-            Manage::Status => files.status().map(|status| serde_json::to_value(status)),
+            Manage::Status => files.status().map(serde_json::to_value),
             Manage::History => files.history().map(|history| serde_json::to_value(newest(history))),
-            Manage::Undo => {
-                files.close_window().and_then(|_| files.undo()).map(|undone| serde_json::to_value(undone))
+            Manage::Undo => files.close_window().and_then(|_| files.undo()).map(serde_json::to_value),
+            Manage::Unpublish => {
+                files.close_window().and_then(|_| files.unpublish()).map(serde_json::to_value)
             }
-            Manage::Unpublish => files
-                .close_window()
-                .and_then(|_| files.unpublish())
-                .map(|undone| serde_json::to_value(undone)),
         };
         result.map_err(|fault| error_of(&fault))?.map_err(|error| {
             Error::new(ErrorKind::Internal, "the result cannot be written").with_source(error)

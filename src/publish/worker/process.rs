@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -118,20 +119,27 @@ fn take_orders(socket: BorrowedFd<'_>, site: &Arc<Site>) {
         let Ok(order) = serde_json::from_slice::<Order>(&buffer[..received.bytes]) else { break };
         let place = Running::enter(&running);
         let (site, id) = (Arc::clone(site), order.id);
+        let job = Arc::new(Mutex::new(Some((order.task, received))));
+        let theirs = Arc::clone(&job);
+        let worker = Arc::clone(&site);
         let work = move || {
             let _place = place;
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                carry_out(&site, order.task, received)
-            }));
-            let stopped = |_| Err(Error::new(ErrorKind::Panic, "a function stopped half-way"));
-            say(&Report::of(id, result.unwrap_or_else(stopped)));
+            do_job(&worker, id, &theirs);
         };
-        if let Err(error) = std::thread::Builder::new().stack_size(512 * 1024).spawn(work) {
-            let text = "the account cannot have one more thread";
-            say(&Report::of(id, Err(Error::new(ErrorKind::TooMany, text).with_source(error))));
+        if std::thread::Builder::new().stack_size(512 * 1024).spawn(work).is_err() {
+            // The account may have as many processes as it may have: then one after the other.
+            do_job(&site, id, &job);
         }
     }
     running.wait();
+}
+
+/// Carries out an order, unless somebody has taken it already, and reports.
+fn do_job(site: &Site, id: u64, job: &Mutex<Option<(Task, Received)>>) {
+    let Some((task, received)) = job.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+    let result = catch_unwind(AssertUnwindSafe(|| carry_out(site, task, received)));
+    let stopped = |_| Err(Error::new(ErrorKind::Panic, "a function stopped half-way"));
+    say(&Report::of(id, result.unwrap_or_else(stopped)));
 }
 
 fn carry_out(site: &Site, task: Task, received: Received) -> Result<Value> {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{Shutdown, shutdown};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -249,6 +250,13 @@ impl Link {
                         break;
                     }
                 }
+            } else if self.is_stopped() {
+                log::warn!(
+                    "the worker of account {} was stopped by somebody and is killed",
+                    self.assignment.account
+                );
+                self.kill();
+                break;
             } else if Instant::now() >= next {
                 let idle = self.idle_since().is_some_and(|since| since.elapsed() >= quiet);
                 let working = !self.is_over();
@@ -265,6 +273,15 @@ impl Link {
             }
         }
         self.reap();
+    }
+
+    /// Whether the account has stopped it (SIGSTOP): it would keep its place for as long as the account likes.
+    fn is_stopped(&self) -> bool {
+        let state = self.lock();
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        // Looking takes nothing away: its end is waited for elsewhere.
+        waitid(WaitId::Pid(Pid::from_child(&state.child)), options)
+            .is_ok_and(|status| status.is_some_and(|status| status.stopped()))
     }
 
     fn is_stuck(&self) -> bool {

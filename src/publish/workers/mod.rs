@@ -40,6 +40,8 @@ struct Slot {
     /// Whose it is.
     account: String,
     state: State,
+    /// How many wait for it to change.
+    waiting: usize,
 }
 
 enum State {
@@ -92,13 +94,35 @@ impl Workers {
                 link.end();
                 slot.state = State::Ending(link);
             }
-            table = self.wait(table, end)?;
+            // Each of them has a thread of the caller's: the others ask again.
+            if slot.waiting >= limits::WAITING_PER_SITE {
+                return Err(Error::new(ErrorKind::TooMany, "the site's worker is starting or ending"));
+            }
+            slot.waiting += 1;
+            let waited = self.wait(table, end);
+            table = self.lock_after(waited, &assignment.state)?;
         }
         self.make_room(&mut table, &assignment.account)?;
-        let slot = Slot { account: assignment.account.clone(), state: State::Starting };
+        let slot = Slot { account: assignment.account.clone(), state: State::Starting, waiting: 0 };
         table.slots.insert(assignment.state.clone(), slot);
         drop(table);
         self.start(assignment)
+    }
+
+    /// Somebody does not wait for a slot any more; it may have become another one meanwhile.
+    fn lock_after<'a>(
+        &'a self,
+        waited: Result<MutexGuard<'a, Table>>,
+        state: &str,
+    ) -> Result<MutexGuard<'a, Table>> {
+        let (mut table, result) = match waited {
+            Ok(table) => (table, Ok(())),
+            Err(error) => (self.lock(), Err(error)),
+        };
+        if let Some(slot) = table.slots.get_mut(state) {
+            slot.waiting = slot.waiting.saturating_sub(1);
+        }
+        result.map(|()| table)
     }
 
     /// Starts the worker of a slot that is marked so.

@@ -136,7 +136,7 @@ fn header_variable(name: &str) -> Option<String> {
 }
 
 /// Takes the program's answer apart (RFC 3875 6).
-fn parse(bytes: &[u8]) -> Result<Response, &'static str> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Response, &'static str> {
     let (head, body) = split_head(bytes).ok_or("its head does not end")?;
     let head = std::str::from_utf8(head).map_err(|_| "its head is not UTF-8")?;
     let mut response = Response::new(0);

@@ -43,9 +43,13 @@ pub(super) fn walk(panel: &DemoPanel, report: &mut dyn FnMut(&Step) -> bool) -> 
         walk.step(&format!("the session's address leads into the builder for {name}"), |walk| {
             walk.arrive(&url, index)
         })?;
+        walk.publication(name, index, &url)?;
     }
     Ok(())
 }
+
+/// What the first page says in one edition and the next.
+const HEADLINES: [&str; 2] = ["Fresh bread every morning", "Closed on Mondays"];
 
 struct Walk<'a> {
     panel: &'a DemoPanel,
@@ -201,6 +205,74 @@ impl Walk<'_> {
             return Err(unexpected(&format!("it leads to {} instead of {origin}", url.origin())));
         }
         Ok(url)
+    }
+
+    /// From a session's address to the published site, and once more.
+    fn publication(&mut self, name: &str, index: usize, url: &WebUrl) -> Result<()> {
+        self.step(&format!("nothing is published at {name} yet"), |walk| {
+            walk.visit(index, "/", 404, "nothing")
+        })?;
+        for (edition, headline) in HEADLINES.iter().enumerate() {
+            let (again, way) =
+                (["", " again"][edition.min(1)], ["file by file", "as an archive"][index.min(1)]);
+            self.step(&format!("the builder publishes {name}{again}, {way}"), |walk| {
+                walk.publish(url, edition + 1, headline)
+            })?;
+            self.step(&format!("a visitor of {name} reads {headline:?}"), |walk| {
+                walk.visit(index, "/", 200, &format!("<h1>{headline}</h1>"))
+            })?;
+        }
+        self.step(&format!("{name} has style, a second page, and nothing under other addresses"), |walk| {
+            walk.visit(index, "/css/site.css", 200, "font:")?;
+            walk.visit(index, "/contact/", 200, "<h1>Contact</h1>")?;
+            walk.visit(index, "/no/such/page", 404, "no such page")
+        })?;
+        self.step(&format!("data and rules of {name} are not shown to visitors"), |walk| {
+            walk.visit(index, "/sitepro/dat/build.dat", 404, "no such page")?;
+            walk.visit(index, "/.htaccess", 404, "no such page")
+        })
+    }
+
+    /// Presses "Publish" at a session's address, and follows to the page that says how it went.
+    fn publish(&self, url: &WebUrl, edition: usize, headline: &str) -> Result<()> {
+        let address = url.ip().map(|ip| SocketAddr::new(ip, url.port()));
+        let address = address.ok_or_else(|| unexpected("the builder is not on this machine"))?;
+        let host = address.to_string();
+        let get = |target: &str| {
+            exchange(address, &Message { method: "GET", target, host: &host, cookie: None, form: None })
+        };
+        let page = text(&get(url.path_and_query())?);
+        let mut form = forms(&page)
+            .into_iter()
+            .find(|form| form.action == "/publish")
+            .ok_or_else(|| unexpected("the builder has no form to publish"))?;
+        form.fields.retain(|(name, _)| name != "headline");
+        form.fields.push(("headline".into(), headline.into()));
+        let message = Message {
+            method: "POST",
+            target: "/publish",
+            host: &host,
+            cookie: None,
+            form: Some(&form.fields),
+        };
+        let response = exchange(address, &message)?;
+        expect(response.status, 303)?;
+        let page = text(&get(response.headers.get("Location").unwrap_or_default())?);
+        let outcome = page.split("id=\"outcome\"").nth(1).unwrap_or_default();
+        let outcome = outcome.split("</p>").next().unwrap_or_default();
+        contains(outcome, &format!("Edition {edition} is published"), "that it is published")
+            .map_err(|error| error.context(format!("the builder says {outcome:?}")))
+    }
+
+    /// Looks at a site as anybody does.
+    fn visit(&self, index: usize, target: &str, status: u16, wanted: &str) -> Result<()> {
+        let sites = self.panel.installation().sites();
+        let address = *sites.get(index).ok_or_else(|| unexpected("the site is not served"))?;
+        let host = address.to_string();
+        let response =
+            exchange(address, &Message { method: "GET", target, host: &host, cookie: None, form: None })?;
+        expect(response.status, status).map_err(|error| error.context(target.to_owned()))?;
+        contains(&text(&response), wanted, target)
     }
 
     fn arrive(&self, url: &WebUrl, index: usize) -> Result<()> {

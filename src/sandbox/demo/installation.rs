@@ -1,23 +1,33 @@
-//! The demo's files: the program with its private configuration, the account's data, the builder's certificate.
+//! The demo's files and servers: the program with its private configuration, the account's data, the builder, the endpoint, the sites.
 
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::endpoint::{self, Endpoint};
+use super::website;
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::SiteKind;
+use crate::sandbox::http::Server;
+use crate::sandbox::tls::Identity;
 use crate::sandbox::tree::{TreeSite, write_cpanel_tree};
-use crate::sandbox::{self, Builder, Ui};
+use crate::sandbox::{self, Builder, Ui, Ways};
 use crate::sys::users::{self, User};
 use crate::sys::{identity, random};
 use crate::types::{Domain, Username, hex};
 
-/// The sites of the demo's account.
+/// The sites of the demo's account. The first is published file by file, the second as an archive.
 pub(super) const SITES: [&str; 2] = ["shop.example", "bücher.example"];
 
 /// Whom root becomes.
 const NOBODY: &str = "nobody";
+
+/// Where the sites' files are below the account's home.
+const FOLDERS: [&str; 2] = ["public_html", "books"];
 
 /// A site that the account does not have.
 pub(super) const FOREIGN_SITE: &str = "bank.example";
@@ -49,13 +59,33 @@ impl Drop for Scratch {
     }
 }
 
-/// A private trial installation with a builder to talk to.
+/// A private trial installation with a builder to talk to, an endpoint to publish to, and the sites that come of it.
 pub(super) struct Installation {
-    // Dropped before the directory.
+    // Dropped before the directory: first who publishes, then who takes it.
     builder: Builder,
+    _endpoint: Endpoint,
+    _sites: Vec<Server>,
+    addresses: Vec<SocketAddr>,
     program: PathBuf,
     account: Username,
     scratch: Scratch,
+}
+
+/// What is listened on before anything is written: addresses stand in files.
+struct Doors {
+    tls: Identity,
+    endpoint: TcpListener,
+    sites: Vec<(TcpListener, SocketAddr)>,
+}
+
+impl Doors {
+    fn open() -> io::Result<Self> {
+        Ok(Self {
+            tls: Identity::new()?,
+            endpoint: TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?,
+            sites: SITES.iter().map(|_| website::listen()).collect::<io::Result<_>>()?,
+        })
+    }
 }
 
 impl Installation {
@@ -65,58 +95,32 @@ impl Installation {
         let user = become_nobody_if_root()?;
         let scratch =
             scratch().map_err(|error| fail("no directory for the demo's files was found", error))?;
+        let doors = Doors::open().map_err(|error| fail("the demo's servers cannot be started", error))?;
         let password = hex(&random::bytes::<16>());
-        let options = sandbox::Options { ui: Ui::Plain, ..sandbox::Options::new("demo", &password) };
-        let builder =
-            Builder::start(options).map_err(|error| fail("the demo's builder cannot be started", error))?;
-        let installation = Self {
-            builder,
-            program: scratch.0.join("trial/panelgate.cgi"),
-            account: account_name(&user)?,
-            scratch,
-        };
-        installation
+        let builder = Builder::start(sandbox_options(&scratch, &doors, &password)?)
+            .map_err(|error| fail("the demo's builder cannot be started", error))?;
+        let account = account_name(&user)?;
+        let files = Files { directory: &scratch.0, builder: &builder, doors: &doors, account: &account };
+        files
             .write(&program, &user, &password)
             .map_err(|error| fail("the demo's files cannot be written", error))?;
-        Ok(installation)
-    }
-
-    fn write(&self, program: &[u8], user: &User, password: &str) -> io::Result<()> {
-        let directory = &self.scratch.0;
-        let private = |path: &Path, mode: u32, bytes: &[u8]| {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-            file.write_all(bytes)
-        };
-        DirBuilder::new().mode(0o700).create(directory.join("trial"))?;
-        private(&self.program, 0o700, program)?;
-        private(&directory.join("trial/builder-ca.pem"), 0o600, self.builder.ca_pem().as_bytes())?;
-        private(&directory.join("trial/panelgate.ini"), 0o600, self.settings(password).as_bytes())?;
-        let user = User {
-            name: self.account.to_string(),
-            home: Path::new("/home").join(self.account.as_str()),
-            ..user.clone()
-        };
-        let site = |index: usize, kind, folder: &str| {
-            Domain::new(SITES[index])
-                .map(|domain| TreeSite::new(domain, kind, folder))
-                .map_err(io::Error::other)
-        };
-        let sites = [site(0, SiteKind::Main, "public_html")?, site(1, SiteKind::Addon, "books")?];
-        write_cpanel_tree(&directory.join("tree"), &user, &sites)
-    }
-
-    /// The configuration that lies beside the program.
-    fn settings(&self, password: &str) -> String {
-        let directory = self.scratch.0.display();
-        let (url, hosts) = (self.builder.api_url(), self.builder.page_host());
-        format!(
-            "; The demo's configuration. The builder's pages have no TLS here, so that a browser shows them without a warning.\n\
-             [panel]\nkind = cpanel\nroot = {directory}/tree\n\n\
-             [builder]\nurl = {url}\nusername = demo\npassword = {password}\nhosts = {hosts}\nallow_http = yes\n\
-             ca_file = {directory}/trial/builder-ca.pem\n\n\
-             [publish]\ntype = http\nendpoint = https://panel.example/panelgate/\n\n\
-             [store]\ndir = {directory}/state\n"
-        )
+        let Doors { tls, endpoint, sites } = doors;
+        let endpoint = Endpoint::start(endpoint, &tls, &scratch.0.join("trial/panelgate.ini"))?;
+        let addresses = sites.iter().map(|(_, address)| *address).collect();
+        let home = scratch.0.join("tree/home").join(account.as_str());
+        let sites = sites.into_iter().zip(FOLDERS).map(|((listener, _), folder)| {
+            website::serve(listener, home.join(folder))
+                .map_err(|error| fail("the demo's sites cannot be served", error))
+        });
+        Ok(Self {
+            builder,
+            _endpoint: endpoint,
+            _sites: sites.collect::<Result<_>>()?,
+            addresses,
+            program: scratch.0.join("trial/panelgate.cgi"),
+            account,
+            scratch,
+        })
     }
 
     /// The directory of all files.
@@ -139,6 +143,11 @@ impl Installation {
         self.builder.page_host()
     }
 
+    /// Where the sites are served, in the order of [`SITES`].
+    pub(super) fn sites(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
     /// Sets the account's language in the panel's data; `code` is one of [`LANGUAGES`].
     pub(super) fn set_locale(&self, code: &str) -> io::Result<()> {
         let path = self.scratch.0.join("tree/var/cpanel/users").join(self.account.as_str());
@@ -154,6 +163,71 @@ impl Installation {
         std::fs::write(&temporary, new)?;
         std::fs::rename(&temporary, &path)
     }
+}
+
+/// What is written before the servers start.
+struct Files<'a> {
+    directory: &'a Path,
+    builder: &'a Builder,
+    doors: &'a Doors,
+    account: &'a Username,
+}
+
+impl Files<'_> {
+    fn write(&self, program: &[u8], user: &User, password: &str) -> io::Result<()> {
+        let directory = self.directory;
+        let private = |path: &Path, mode: u32, bytes: &[u8]| {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+            file.write_all(bytes)
+        };
+        DirBuilder::new().mode(0o700).create(directory.join("trial"))?;
+        private(&directory.join("trial/panelgate.cgi"), 0o700, program)?;
+        private(&directory.join("trial/builder-ca.pem"), 0o600, self.builder.ca_pem().as_bytes())?;
+        private(&directory.join("trial/endpoint-ca.pem"), 0o600, self.doors.tls.ca_pem.as_bytes())?;
+        private(&directory.join("trial/panelgate.ini"), 0o600, self.settings(password)?.as_bytes())?;
+        let user = User {
+            name: self.account.to_string(),
+            home: Path::new("/home").join(self.account.as_str()),
+            ..user.clone()
+        };
+        let site = |index: usize, kind, folder: &str| {
+            Domain::new(SITES[index])
+                .map(|domain| TreeSite::new(domain, kind, folder))
+                .map_err(io::Error::other)
+        };
+        let sites = [site(0, SiteKind::Main, FOLDERS[0])?, site(1, SiteKind::Addon, FOLDERS[1])?];
+        write_cpanel_tree(&directory.join("tree"), &user, &sites)
+    }
+
+    /// The configuration that lies beside the program.
+    fn settings(&self, password: &str) -> io::Result<String> {
+        let directory = self.directory.display();
+        let endpoint = self.doors.endpoint.local_addr()?;
+        let path = endpoint::PATH;
+        // Archives come from an address of this machine, which is allowed only where it is named.
+        let downloads = self.builder.api_url().replace("https://", "").replace("/api/", "");
+        let by_archive = Domain::new(SITES[1]).map_err(io::Error::other)?;
+        let (url, hosts) = (self.builder.api_url(), self.builder.page_host());
+        Ok(format!(
+            "; The demo's configuration. The builder's pages have no TLS here, so that a browser shows them without a warning.\n\
+             [panel]\nkind = cpanel\nroot = {directory}/tree\n\n\
+             [builder]\nurl = {url}\nusername = demo\npassword = {password}\nhosts = {hosts}\nallow_http = yes\n\
+             ca_file = {directory}/trial/builder-ca.pem\n\n\
+             [publish]\ntype = http\nendpoint = https://{endpoint}{path}/\ndownload_hosts = {downloads}\n\n\
+             [site {by_archive}]\npublish = internal\n\n\
+             [store]\ndir = {directory}/state\n"
+        ))
+    }
+}
+
+fn sandbox_options(scratch: &Scratch, doors: &Doors, password: &str) -> Result<sandbox::Options> {
+    let mut views = BTreeMap::new();
+    for (name, (_, address)) in SITES.iter().zip(&doors.sites) {
+        views.insert(Domain::new(name)?.as_str().to_owned(), format!("http://{address}/"));
+    }
+    let ca_file = Some(scratch.0.join("trial/endpoint-ca.pem"));
+    let ways = Ways { ca_file, poll: Duration::from_millis(200), ..Ways::default() };
+    Ok(sandbox::Options { ui: Ui::Plain, ways, views, ..sandbox::Options::new("demo", password) })
 }
 
 /// This program, which is the page when it runs as one in a private trial.

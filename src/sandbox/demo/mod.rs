@@ -1,16 +1,19 @@
-//! The demo: a click on the icon, from a panel's page to the builder, on one machine, without installation, network or root.
+//! The demo: a click on the icon, from a panel's page to the builder and to the published site, on one machine, without installation, network or root.
 //!
-//! What is real: `panelgate.cgi`, run as a web server runs it, with a configuration of its own, the account data it reads, and the TLS connection
-//! to the builder. What is played: the panel's page and the builder. Everything listens on the loopback address; the pages need a token that
+//! What is real: `panelgate.cgi`, run as a web server runs it, with a configuration of its own, the account data it reads, the TLS connections
+//! between the two sides, and the worker that writes what is published. What is played: the panel's page, the builder, the broker's loop, and the
+//! public web server, which has no PHP. Everything listens on the loopback address; the pages need a token that
 //! only the printed address carries. All files are in one directory, which is removed at the end.
 
 mod cgi;
 mod check;
 mod client;
+mod endpoint;
 mod form;
 mod installation;
 mod page;
 mod panel;
+mod website;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -68,9 +71,12 @@ impl Demo {
         self.panel.entrance()
     }
 
-    /// Host and port of the panel's page and of the builder's pages: what a browser must reach.
-    pub fn hosts(&self) -> [String; 2] {
-        [self.panel.address().to_string(), self.panel.installation().builder_host().to_owned()]
+    /// Host and port of the panel's page, of the builder's pages and of the sites: what a browser must reach.
+    pub fn hosts(&self) -> Vec<String> {
+        let installation = self.panel.installation();
+        let mut hosts = vec![self.panel.address().to_string(), installation.builder_host().to_owned()];
+        hosts.extend(installation.sites().iter().map(ToString::to_string));
+        hosts
     }
 
     /// Where the files are while it runs.
@@ -85,5 +91,33 @@ impl Demo {
     /// What did not go as it should, at the first step that did not.
     pub fn check(&self, report: &mut dyn FnMut(&Step) -> bool) -> Result<()> {
         check::walk(&self.panel, report)
+    }
+}
+
+/// Decodes a path as a web server does, once; `None` if an escape is malformed, or what comes out is not UTF-8 or holds a NUL.
+fn decode(path: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        bytes.push(16 * digit(rest.next()?)? + digit(rest.next()?)?);
+    }
+    String::from_utf8(bytes).ok().filter(|path| !path.contains('\0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+
+    #[test]
+    fn paths_are_decoded_once() {
+        assert_eq!(decode("/a%2541%20b/%C3%A9+").as_deref(), Some("/a%41 b/é+"));
+        for bad in ["%", "%4", "%zz", "%+1", "%00", "%ff"] {
+            assert_eq!(decode(bad), None, "{bad}");
+        }
     }
 }

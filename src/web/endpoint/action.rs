@@ -10,7 +10,7 @@ use crate::ops::internal::{Refusal, Word};
 use super::super::messages::{self, Language};
 
 /// The body of the answer.
-pub(super) fn render(word: &Word) -> String {
+pub(in crate::web) fn render(word: &Word) -> String {
     let value: Value = match word {
         Word::Accepted { id } => json!({ "result": { "id": id, "actionId": id }, "id": id }),
         Word::Refused(refusal) => json!({ "error": sentence(refusal) }),

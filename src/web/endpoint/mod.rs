@@ -4,7 +4,7 @@
 //! account then reads the body and writes the answer. Every other answer is written here, after the body was read and dropped: some servers lose
 //! one that comes before (`reference/test-parts.md` 3). It knows no secret, and what it reads of a body goes nowhere.
 
-mod action;
+pub(super) mod action;
 mod head;
 
 use std::ffi::OsStr;

@@ -14,7 +14,8 @@ fn placeholders(text: &str) -> BTreeSet<&str> {
 fn every_catalogue_has_exactly_the_keys_that_are_used() {
     let pages: BTreeSet<String> = TEXTS.iter().map(|(_, key)| (*key).to_owned()).collect();
     let errors = ErrorKind::ALL.iter().map(|kind| format!("error.{}", kind.name()));
-    let wanted: BTreeSet<String> = pages.into_iter().chain(errors).collect();
+    let notices = Notice::ALL.iter().map(|notice| format!("notice.{}", notice.name()));
+    let wanted: BTreeSet<String> = pages.into_iter().chain(errors).chain(notices).collect();
     for language in Language::ALL {
         let keys: BTreeSet<String> = texts(*language).into_keys().collect();
         assert_eq!(keys, wanted, "{}", language.code());

@@ -1,5 +1,6 @@
 use super::*;
 use crate::ops::SiteEntry;
+use crate::ops::notices::Notice;
 use crate::panel::Account;
 use crate::types::{AccountId, Secret, Username};
 
@@ -19,6 +20,7 @@ pub(in crate::web) fn overview(samples: &[Sample<'_>]) -> Overview {
     let entries = samples.iter().map(|(name, _, refused, _)| SiteEntry {
         domain: domain(name),
         refused: *refused,
+        notices: if *name == "bücher.example" { Notice::ALL.into() } else { Vec::new() },
         token: refused.is_none().then(|| format!("token-of-{name}")),
     });
     let account = Account {
@@ -224,6 +226,19 @@ fn samples_render_in_every_dialect() {
                     std::fs::write(directory.join(file), page).unwrap();
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn what_keeps_visitors_from_a_site_stands_beside_it_in_every_language() {
+    for language in Language::ALL {
+        let words = Catalogue::of(*language);
+        let page = text(&chooser(&overview(&SAMPLES), None, Dialect::Cgi, &words));
+        for notice in Notice::ALL {
+            let sentence = words.notice(notice);
+            assert!(sentence.len() > 20, "{language:?} {notice:?}");
+            assert_eq!(page.matches(sentence).count(), 1, "{language:?} {notice:?}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Publishing whole archives, by exchange of the builder's folder and file by file: both must come to the same.
 
+mod attacked;
 mod faults;
 mod injected;
 mod killed;
