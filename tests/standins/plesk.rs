@@ -82,6 +82,8 @@ pub struct State {
     pub uploads: BTreeMap<String, Vec<u8>>,
     /// The settings of the FTP storage as they came.
     pub ftp: Option<String>,
+    /// Its answers in XML.
+    pub said: Vec<Vec<u8>>,
     /// The runs of the program: arguments and environment.
     pub runs: Vec<serde_json::Value>,
 }
@@ -98,7 +100,11 @@ impl Plesk {
         let server = Server::start(&["127.0.0.1"], move |request| {
             let mut state = shared.lock().unwrap();
             state.heard.push(request.clone());
-            state.answer(request)
+            let answer = state.answer(request);
+            if let Answer::Whole(_, "text/xml;charset=UTF-8", body) = &answer {
+                state.said.push(body.clone());
+            }
+            answer
         });
         Self { server, state }
     }

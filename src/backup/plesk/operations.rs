@@ -409,4 +409,4 @@ pub(super) fn packet<O: Operation>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

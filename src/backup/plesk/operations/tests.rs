@@ -120,13 +120,19 @@ fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| project.join("target"), PathBuf::from)
 }
 
-/// Plesk's schema, which has no licence and is therefore no part of the project; it lies beside it where it is to be had.
+/// Plesk's schema of packets, which has no licence and is therefore no part of the project; it lies beside it where it is to be had.
 fn schema() -> Option<PathBuf> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/plesk-xsd/agent_input.xsd");
+    schema_of("agent_input.xsd")
+}
+
+/// A file of Plesk's schema.
+pub(in crate::backup::plesk) fn schema_of(name: &str) -> Option<PathBuf> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/plesk-xsd").join(name);
     file.exists().then_some(file)
 }
 
-fn xmllint(schema: &Path, packets: &[PathBuf]) -> (bool, String) {
+/// Whether the files fit a schema, and what is said about them.
+pub(in crate::backup::plesk) fn xmllint(schema: &Path, packets: &[PathBuf]) -> (bool, String) {
     let output = Command::new("xmllint").args(["--noout", "--schema"]).arg(schema).args(packets).output();
     let output = output.expect("xmllint: apt-get install libxml2-utils");
     (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())

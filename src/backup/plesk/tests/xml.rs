@@ -240,3 +240,31 @@ fn both_ways_to_log_in_and_settings_of_the_storage() {
     assert_clean(&error);
     assert!(error.to_string().contains("not shown"), "{error}");
 }
+
+#[test]
+fn the_stand_in_answers_as_plesks_schema_says() {
+    let plesk = legacy();
+    plesk.behave(|behaviour| behaviour.noise = true);
+    let provider = xml_provider(&plesk);
+    let (request, account) = (request(), account("shop.example"));
+    let order = order(&request, &account);
+    let task = started(&*provider, &order);
+    provider.poll(&order, &task).unwrap();
+    let entry = outcome(provider.poll(&order, &task).unwrap()).entry.unwrap();
+    let mut file = tempfile::tempfile().unwrap();
+    provider.import(&order, &mut file, &Free).unwrap();
+    provider.cancel(&order, &task).unwrap();
+    provider.remove(&of_account(), Some(&account), &entry).unwrap();
+    provider.remove(&of_account(), Some(&account), &entry).unwrap_err();
+    providers(&plesk, "key = wrong")[0].capabilities().unwrap_err();
+    let said = plesk.state.lock().unwrap().said.clone();
+    assert!(said.len() > 10, "{}", said.len());
+    let Some(schema) = crate::backup::plesk::operations::tests::schema_of("agent_output.xsd") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let files: Vec<_> = (0..said.len()).map(|number| folder.path().join(format!("{number}.xml"))).collect();
+    for (file, answer) in files.iter().zip(&said) {
+        std::fs::write(file, answer).unwrap();
+    }
+    let (fits, errors) = crate::backup::plesk::operations::tests::xmllint(&schema, &files);
+    assert!(fits, "{errors}");
+}
