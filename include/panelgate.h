@@ -462,6 +462,31 @@ typedef struct {
 #define PGATE_ERR_BACKUP_NOT_FOUND 704
 
 /**
+ * What makes the backup cannot be reached or did not answer in time.
+ */
+#define PGATE_ERR_BACKUP_UNREACHABLE 712
+
+/**
+ * The certificate of what makes the backup cannot be verified.
+ */
+#define PGATE_ERR_BACKUP_TLS 713
+
+/**
+ * What makes the backup does not accept the credentials, or does not allow the operation.
+ */
+#define PGATE_ERR_BACKUP_AUTH 714
+
+/**
+ * What makes the backup refused the request.
+ */
+#define PGATE_ERR_BACKUP_REFUSED 715
+
+/**
+ * What makes the backup gave an answer that is not what its documentation says.
+ */
+#define PGATE_ERR_BACKUP_PROTOCOL 716
+
+/**
  * A fault of Panelgate or of the system below it.
  */
 #define PGATE_ERR_INTERNAL 900
@@ -1057,81 +1082,6 @@ pgate_status pgate_backup_wait(const pgate *handle,
  * Since 1.0.
  */
 pgate_status pgate_backup_cancel(const pgate *handle, uint64_t job, char **out, pgate_error **err);
-
-/**
- * Makes any call of the builder's.
- *
- * name is the call's name in docs/operations.md, such as "website/get-settings". json_in is a JSON
- * object with what the call takes. Two members are the library's own and are not sent: "domain"
- * names the site in every call about one, and "account" may name the account that has it. What is
- * wrong in json_in is found, and named by its member, before anything is sent. *json_out becomes
- * the builder's answer as one JSON text without anything secret, which the caller frees with
- * pgate_string_free().
- *
- * Waits for the builder, at most three times as long as the configuration's builder section says
- * (timeout; 30 seconds unless set). A call that must not be made twice is sent once, whatever
- * happens.
- *
- * Errors: PGATE_ERR_INVALID_ARGUMENT with the member's name, PGATE_ERR_CONFIG for a call that is
- * off in the configuration, PGATE_ERR_FORBIDDEN, those of pgate_session_create(), and all of 3xx.
- *
- * Since 1.0.
- */
-pgate_status pgate_call(const pgate *handle,
-                        const char *name,
-                        const char *json_in,
-                        char **json_out,
-                        pgate_error **err);
-
-/**
- * Lists all calls of the builder's that pgate_call() knows.
- *
- * *json_out becomes a JSON array, which the caller frees with pgate_string_free(). Each item has
- * "name", "summary", "idempotent", "destructive", "site" (whether it takes "domain") and "fields"
- * with "name", "kind", "needed", "inferred" and "meaning". Members may be added in later versions.
- *
- * Errors: PGATE_ERR_INVALID_ARGUMENT.
- *
- * Since 1.0.
- */
-pgate_status pgate_calls_json(char **json_out, pgate_error **err);
-
-/**
- * Blocks or unblocks a published website in the brand's licence: what a panel does when an account
- * is suspended or comes back. The files of the website stay reachable on this server; whoever
- * suspends must see to that too.
- *
- * Errors: those of pgate_call().
- *
- * Since 1.0.
- */
-pgate_status pgate_site_block(const pgate *handle,
-                              const char *domain,
-                              bool blocked,
-                              pgate_error **err);
-
-/**
- * Gives a site another domain at the builder, and here. The new domain must be one of the same
- * account's, or nobody's yet. Call it before or after the panel has renamed the site.
- *
- * Errors: those of pgate_call(), PGATE_ERR_SITE_NOT_YOURS and PGATE_ERR_SITE_CONFLICT if the new
- * domain is or was another site's.
- *
- * Since 1.0.
- */
-pgate_status pgate_site_rename(const pgate *handle,
-                               const char *domain,
-                               const char *new_domain,
-                               pgate_error **err);
-
-/**
- * Deletes a site's project at the builder. It cannot be brought back; what is published stays.
- *
- * Errors: those of pgate_call().
- *
- * Since 1.0.
- */
-pgate_status pgate_site_delete_project(const pgate *handle, const char *domain, pgate_error **err);
 
 /**
  * Returns the number of the error: the status that the function has returned. PGATE_OK if error
