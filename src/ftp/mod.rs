@@ -6,7 +6,9 @@
 mod reply;
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+#[cfg(feature = "sandbox")]
+use std::net::Shutdown;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::limits;
@@ -77,6 +79,56 @@ impl Ftp {
         Ok(())
     }
 
+    /// Says goodbye. What the server answers to it does not matter.
+    pub(crate) fn quit(mut self) {
+        let _ = self.command("QUIT", "");
+    }
+
+    fn command(&mut self, verb: &str, argument: &str) -> Result<Reply> {
+        if argument.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0 | 0xff)) {
+            return Err(io::Error::other("an argument holds a character that would end the command").into());
+        }
+        self.end = Instant::now() + self.time;
+        let space = if argument.is_empty() { "" } else { " " };
+        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.stream.write_all(format!("{verb}{space}{argument}\r\n").as_bytes())?;
+        self.reply()
+    }
+
+    fn expect(&mut self, class: u16) -> Result<Reply> {
+        self.end = Instant::now() + self.time;
+        self.reply()?.expect(class)
+    }
+
+    fn reply(&mut self) -> Result<Reply> {
+        loop {
+            if let Some((reply, used)) = Reply::parse(&self.buffer)? {
+                self.buffer.drain(..used);
+                return Ok(reply);
+            }
+            if self.buffer.len() > limits::FTP_REPLY_BYTES {
+                return Err(io::Error::other("its answer is too long").into());
+            }
+            self.stream.set_read_timeout(Some(self.left()?))?;
+            let mut piece = [0; 1024];
+            match self.stream.read(&mut piece) {
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+                Ok(count) => self.buffer.extend_from_slice(&piece[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+    }
+}
+
+/// Putting files, which only the sandbox does.
+#[cfg(feature = "sandbox")]
+impl Ftp {
     /// Makes a directory; that there is one already is as good.
     pub(crate) fn make_dir(&mut self, path: &str) -> Result<()> {
         let made = self.command("MKD", path)?;
@@ -133,11 +185,6 @@ impl Ftp {
         self.command("DELE", path)?.expect(2).map(drop)
     }
 
-    /// Says goodbye. What the server answers to it does not matter.
-    pub(crate) fn quit(mut self) {
-        let _ = self.command("QUIT", "");
-    }
-
     /// Opens a data connection to the server that the control connection leads to: an address in its answer is not looked at.
     fn passive(&mut self) -> Result<TcpStream> {
         let reply = self.command("EPSV", "")?;
@@ -149,47 +196,6 @@ impl Ftp {
         let port = port.ok_or_else(|| io::Error::other("it names no port"))?;
         let server = SocketAddr::new(self.stream.peer_addr()?.ip(), port);
         Ok(TcpStream::connect_timeout(&server, self.left()?)?)
-    }
-
-    fn command(&mut self, verb: &str, argument: &str) -> Result<Reply> {
-        if argument.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0 | 0xff)) {
-            return Err(io::Error::other("an argument holds a character that would end the command").into());
-        }
-        self.end = Instant::now() + self.time;
-        let space = if argument.is_empty() { "" } else { " " };
-        self.stream.set_write_timeout(Some(self.left()?))?;
-        self.stream.write_all(format!("{verb}{space}{argument}\r\n").as_bytes())?;
-        self.reply()
-    }
-
-    fn expect(&mut self, class: u16) -> Result<Reply> {
-        self.end = Instant::now() + self.time;
-        self.reply()?.expect(class)
-    }
-
-    fn reply(&mut self) -> Result<Reply> {
-        loop {
-            if let Some((reply, used)) = Reply::parse(&self.buffer)? {
-                self.buffer.drain(..used);
-                return Ok(reply);
-            }
-            if self.buffer.len() > limits::FTP_REPLY_BYTES {
-                return Err(io::Error::other("its answer is too long").into());
-            }
-            self.stream.set_read_timeout(Some(self.left()?))?;
-            let mut piece = [0; 1024];
-            match self.stream.read(&mut piece) {
-                Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-                Ok(count) => self.buffer.extend_from_slice(&piece[..count]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    fn left(&self) -> io::Result<Duration> {
-        let left = self.end.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
     }
 }
 

@@ -46,12 +46,14 @@ impl Reply {
     }
 
     /// `229 Entering Extended Passive Mode (|||6446|)`
+    #[cfg(any(test, feature = "sandbox"))]
     pub(super) fn extended_port(&self) -> Option<u16> {
         let inside = self.text.split_once("(|||")?.1;
         inside.split_once("|)")?.0.parse().ok()
     }
 
     /// `227 Entering Passive Mode (127,0,0,1,25,46).` Only the port is taken.
+    #[cfg(any(test, feature = "sandbox"))]
     pub(super) fn passive_port(&self) -> Option<u16> {
         let begin = self.text.find(|character: char| character.is_ascii_digit())?;
         let numbers: Vec<u8> = self.text[begin..]

@@ -74,6 +74,7 @@ fn a_login_that_works_and_one_that_does_not() {
     assert!(!format!("{error} {error:?}").contains("p-1"));
 }
 
+#[cfg(feature = "sandbox")]
 #[test]
 fn no_argument_becomes_a_second_command() {
     let (address, _lines) = server(&["220 hello\r\n"]);
