@@ -52,17 +52,17 @@ pub(super) fn endpoint(config: &Config) -> Finding {
         return Finding::ok("no site is published through it");
     }
     let Some(endpoint) = &config.publish.endpoint else { return Finding::skipped() };
+    let key = match InstallKey::find(&config.state_dir) {
+        Ok(Some(key)) => key,
+        Ok(None) => return Finding::unknown("there is no install key yet; the first opening makes it"),
+        Err(error) => return Finding::error(&error),
+    };
     if config.broker.web_users.is_empty() {
         return Finding::warning(
             "the broker does not know the public web server's user, so it refuses the endpoint's program",
             "set [broker] web_users to the user that the public web server runs CGI programs as, then reload the broker",
         );
     }
-    let key = match InstallKey::find(&config.state_dir) {
-        Ok(Some(key)) => key,
-        Ok(None) => return Finding::unknown("there is no install key yet; the first opening makes it"),
-        Err(error) => return Finding::error(&error),
-    };
     match reach::ask(&key, &config.publish, endpoint) {
         Ok(Reached::Yes(time)) => {
             Finding::ok(format!("{endpoint} answers by its public name in {} ms", time.as_millis()))
