@@ -3,7 +3,8 @@
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{Domain, SiteKey};
+use crate::sys::{clock, random};
+use crate::types::{Domain, SiteKey, hex};
 
 use super::{SiteRow, Store};
 
@@ -17,19 +18,27 @@ impl Store {
         if taken { Err(conflict(new)) } else { Ok(()) }
     }
 
-    /// Gives a site's row a new domain and its key, after the builder has done the same.
+    /// Gives a site's row a new domain and its key, after the builder has done the same. The old key stays behind as a closed row of the same owner: a key
+    /// is never given twice, whoever gets the old domain.
     ///
     /// # Errors
     /// As [`Store::check_rename`].
     pub fn rename_site(&self, row: &SiteRow, new: &Domain) -> Result<SiteRow> {
         let key = SiteKey::of(new);
         let sql = "UPDATE sites SET key = ?1, domain = ?2 WHERE key = ?3 AND closed IS NULL";
+        let behind = "INSERT INTO sites (key, domain, panel, account, uid, mark, token, floor, opened, closed) \
+                      SELECT ?1, ?2, panel, account, uid, mark, ?3, floor, opened, ?4 FROM sites WHERE key = ?5";
         let done = self.with("the site's new name cannot be written", |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             if is_taken(&transaction, row, new)? {
                 return Ok(false);
             }
             let changed = transaction.execute(sql, params![key.as_str(), new.as_str(), row.key.as_str()])?;
+            if changed == 1 {
+                let (token, now) = (hex(&random::bytes::<20>()), clock::unix_seconds());
+                let values = params![row.key.as_str(), row.domain.as_str(), token, now, key.as_str()];
+                transaction.execute(behind, values)?;
+            }
             transaction.commit()?;
             Ok(changed == 1)
         })?;
@@ -73,7 +82,10 @@ mod tests {
         assert_eq!(store.current(&domain("new.example")).unwrap().unwrap(), renamed);
         assert_eq!((renamed.key.as_str(), &renamed.token), ("new.example", &row.token));
         assert_eq!(store.current(&domain("old.example")).unwrap(), None);
-        assert!(store.rename_site(&row, &domain("third.example")).is_err(), "that row is gone");
-        store.check_rename(&other, &domain("old.example")).unwrap();
+        assert!(store.rename_site(&row, &domain("third.example")).is_err(), "that row is closed");
+        assert!(store.check_rename(&other, &domain("old.example")).is_err(), "a key is given once");
+        let heir = AccountId::new("ini", Username::new("bob").unwrap(), 2002, "");
+        let bound = store.bind(&domain("old.example"), &heir, None, Binding::Plain).unwrap();
+        assert!(bound.key.as_str().parse::<u64>().is_ok(), "{}", bound.key);
     }
 }
