@@ -56,6 +56,7 @@ test:
 
 bench:
 	tests/bench/run
+	tests/bench/calls
 
 install: $(if $(PREBUILT),,all)
 	$(INSTALL) -d $(foreach dir,$(BINDIR) $(PROGRAMDIR) $(LIBDIR) $(PKGCONFIGDIR) $(INCLUDEDIR) $(DOCDIR),"$(DESTDIR)$(dir)")
