@@ -16,7 +16,7 @@ use crate::backup::{Control, ProviderKind, Stop};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::Context;
+use crate::ops::{Context, published};
 use crate::store::{Job, JobState, JobsLock};
 use crate::sys::service::Notifier;
 use crate::sys::signals::{Signal, Signals};
@@ -125,6 +125,9 @@ impl Runner<'_> {
                     Ok(_) => {}
                     Err(error) if self.options.once => return Err(error),
                     Err(error) => log::error!("the jobs cannot be taken: {error:?}"),
+                }
+                if !self.options.once {
+                    published::tend(&self.context);
                 }
                 if self.swept.elapsed() > Duration::from_secs(24 * 60 * 60) {
                     self.swept = Instant::now();

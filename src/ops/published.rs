@@ -85,8 +85,8 @@ fn read(context: &Context, reading: u64) -> Result<u64> {
     Ok(count)
 }
 
-/// For the broker: with `[builder] statistics`, whoever comes first after 3 hours has the list read in the background, and does not wait for it. Whether it
-/// is time is looked at once a minute.
+/// For the broker and the program that runs jobs: with `[builder] statistics`, whoever comes first after 3 hours has the list read in the background, and
+/// does not wait for it. Whether it is time is looked at once a minute.
 pub(crate) fn tend(context: &Arc<Context>) {
     const MINUTE: u64 = 60;
     static RUNNING: AtomicBool = AtomicBool::new(false);

@@ -88,9 +88,11 @@ fn a_wrong_configuration_is_not_taken_over() {
 #[test]
 fn what_does_not_need_the_store_works_without_it() {
     needs_root!();
-    let world = World::start();
-    std::fs::create_dir_all(world.path("state")).unwrap();
+    let mut world = World::start();
+    world.without_state();
+    std::fs::create_dir(world.path("state")).unwrap();
     std::fs::write(world.path("state/panelgate.sqlite"), "no database".repeat(1000)).unwrap();
+    world.start_broker();
     assert_eq!(world.ask(A, "overview", json!({})).0, "ok");
     assert_eq!(world.ask(0, "status", json!({})).0, "ok");
     assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "store");
@@ -101,9 +103,11 @@ fn what_does_not_need_the_store_works_without_it() {
 #[test]
 fn the_store_is_roots_alone_whatever_the_umask_and_whoever_made_its_directory() {
     needs_root!();
-    let world = World::start();
+    let mut world = World::start();
+    world.without_state();
     std::fs::create_dir(world.path("state")).unwrap();
     chmod(&world.path("state"), 0o755);
+    world.start_broker();
     let private = || {
         assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "ok");
         for entry in std::fs::read_dir(world.path("state")).unwrap() {

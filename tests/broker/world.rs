@@ -147,6 +147,13 @@ impl World {
         wait_for("the broker", || std::os::unix::net::UnixStream::connect(self.socket()).is_ok());
     }
 
+    /// Ends the broker and removes all that it has stored.
+    pub fn without_state(&mut self) {
+        self.signal("-TERM");
+        assert_eq!(self.broker_ends(), Some(0));
+        let _ = std::fs::remove_dir_all(self.path("state"));
+    }
+
     pub fn broker_pid(&self) -> u32 {
         self.broker.as_ref().unwrap().id()
     }
