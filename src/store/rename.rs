@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sys::{clock, random};
 use crate::types::{Domain, SiteKey, hex};
 
+use super::sites::to_sql;
 use super::{SiteRow, Store};
 
 impl Store {
@@ -35,7 +36,7 @@ impl Store {
             }
             let changed = transaction.execute(sql, params![key.as_str(), new.as_str(), row.key.as_str()])?;
             if changed == 1 {
-                let (token, now) = (hex(&random::bytes::<20>()), clock::unix_seconds());
+                let (token, now) = (hex(&random::bytes::<20>()), to_sql(clock::unix_seconds()));
                 let values = params![row.key.as_str(), row.domain.as_str(), token, now, key.as_str()];
                 transaction.execute(behind, values)?;
             }
