@@ -107,7 +107,11 @@ impl Endpoint {
             }
         };
         let Work { permit, task, row } = work;
-        let lease = self.lease(context, &permit, &row)?;
+        self.check_beginning(context, &permit, &row)?;
+        // Threads are few, and how long a worker takes is up to its account: the endpoint's program asks again.
+        let (time, most) = (limits::WORKER_WAIT, limits::WAITING_PER_ACCOUNT);
+        let lease = self.workers.lease_within(&permit.assignment, time, most)?;
+        self.watch(&permit);
         if lease.is_new() {
             log::info!("{}: a publication of {} begins", head.reference, row.domain);
             endpoint::record(context, principal, &row, head.reference, Operation::Publish, "ok", head.remote);
@@ -115,15 +119,21 @@ impl Endpoint {
         Ok(Admission::Promise(Promise { lease, task: Task::File(task), reference: head.reference }))
     }
 
-    /// The right to give a permitted site's worker one order; as long as the worker runs, the patrol looks whether it still may.
+    /// The right to give a permitted site's worker one order, for a thread that may wait for it.
     pub(super) fn lease(&self, context: &Context, permit: &Permit, row: &SiteRow) -> Result<Lease> {
-        let Permit { assignment, watch, .. } = permit;
-        if !self.workers.has(assignment) {
-            endpoint::check_beginning(context, row)?;
-        }
-        let lease = self.workers.lease(assignment)?;
-        lock(&self.watched).insert(assignment.state.clone(), watch.clone());
+        self.check_beginning(context, permit, row)?;
+        let lease = self.workers.lease(&permit.assignment)?;
+        self.watch(permit);
         Ok(lease)
+    }
+
+    fn check_beginning(&self, context: &Context, permit: &Permit, row: &SiteRow) -> Result<()> {
+        if self.workers.has(&permit.assignment) { Ok(()) } else { endpoint::check_beginning(context, row) }
+    }
+
+    /// As long as the worker runs, the patrol looks whether it still may.
+    fn watch(&self, permit: &Permit) {
+        lock(&self.watched).insert(permit.assignment.state.clone(), permit.watch.clone());
     }
 
     /// Takes the second message of a connection: one byte and exactly two descriptors, which go on to the worker.
