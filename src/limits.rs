@@ -484,6 +484,9 @@ pub const WORKER_WAIT: Duration = Duration::from_secs(1);
 /// Longest wait for a worker to start, or for the one before it to end.
 pub const WORKER_START_TIME: Duration = Duration::from_secs(10);
 
+/// Most looks of accounts at their publications that the broker works on at a time; the others of its threads are for clicks.
+pub const LOOKS_AT_PUBLICATIONS: usize = 8;
+
 /// Time without a request after which a site's worker closes the publication and ends.
 pub const WORKER_QUIET: Duration = Duration::from_secs(2 * 60);
 
