@@ -143,7 +143,7 @@ pub const AUDIT_REFUSAL_REFILL: Duration = Duration::from_secs(120);
 /// Most lines that the audit keeps: the oldest go first, once a day.
 pub const AUDIT_KEPT: u64 = 2_000_000;
 
-/// Most look-ups of names at a time, those included whose answer nobody waits for any more.
+/// Most look-ups of customers' names at a time, and as many of other names; those included whose answer nobody waits for any more.
 pub const RESOLVERS: usize = 16;
 
 /// Longest wait for the look-up of a name.
