@@ -143,7 +143,7 @@ pub const AUDIT_REFUSAL_REFILL: Duration = Duration::from_secs(120);
 /// Most lines that the audit keeps: the oldest go first, once a day.
 pub const AUDIT_KEPT: u64 = 2_000_000;
 
-/// Most look-ups of names at a time, those included whose answer nobody waits for any more.
+/// Most look-ups of customers' names at a time, and as many of other names; those included whose answer nobody waits for any more.
 pub const RESOLVERS: usize = 16;
 
 /// Longest wait for the look-up of a name.
@@ -329,6 +329,9 @@ pub const SPOOL_RESERVE_BYTES: u64 = 256 * 1024 * 1024;
 /// Publications by archive that the broker works on at a time.
 pub const PUBLICATION_THREADS: usize = 4;
 
+/// Longest wait of a publication by archive for its worker.
+pub const PUBLICATION_WAIT: Duration = Duration::from_secs(2 * 60);
+
 /// Longest work on one publication by archive.
 pub const PUBLICATION_TIME: Duration = Duration::from_secs(30 * 60);
 
@@ -472,11 +475,17 @@ pub const WORKER_PROCESSES_PER_ACCOUNT: usize = 4;
 /// Most publication requests of one site at a time.
 pub const REQUESTS_PER_WORKER: usize = 16;
 
-/// Most requests of one site that wait for its worker to start or to end; the others are told to ask again.
-pub const WAITING_PER_SITE: usize = 2;
+/// Most requests of one account that wait for a worker to start or to end; the others are told to ask again.
+pub const WAITING_PER_ACCOUNT: usize = 2;
+
+/// Longest wait of a publication request for a worker; then it is told to ask again.
+pub const WORKER_WAIT: Duration = Duration::from_secs(1);
 
 /// Longest wait for a worker to start, or for the one before it to end.
 pub const WORKER_START_TIME: Duration = Duration::from_secs(10);
+
+/// Most looks of accounts at their publications that the broker works on at a time; the others of its threads are for clicks.
+pub const LOOKS_AT_PUBLICATIONS: usize = 8;
 
 /// Time without a request after which a site's worker closes the publication and ends.
 pub const WORKER_QUIET: Duration = Duration::from_secs(2 * 60);

@@ -39,6 +39,8 @@ pub(super) struct Endpoint {
     watched: Mutex<HashMap<String, Watch>>,
     /// How many requests of each client address are being decided about.
     deciding: Mutex<HashMap<IpAddr, usize>>,
+    /// Threads that wait for workers because accounts look at their publications.
+    looks: Places,
     /// Publications by archive that wait.
     pub(super) queue: Queue,
 }
@@ -67,6 +69,7 @@ impl Endpoint {
             rounds: Mutex::default(),
             watched: Mutex::default(),
             deciding: Mutex::default(),
+            looks: Places::new(limits::LOOKS_AT_PUBLICATIONS),
             queue: Queue::default(),
         }
     }
@@ -107,7 +110,11 @@ impl Endpoint {
             }
         };
         let Work { permit, task, row } = work;
-        let lease = self.lease(context, &permit, &row)?;
+        self.check_beginning(context, &permit, &row)?;
+        // Threads are few, and how long a worker takes is up to its account: the endpoint's program asks again.
+        let (time, most) = (limits::WORKER_WAIT, limits::WAITING_PER_ACCOUNT);
+        let lease = self.workers.lease_within(&permit.assignment, time, most)?;
+        self.watch(&permit);
         if lease.is_new() {
             log::info!("{}: a publication of {} begins", head.reference, row.domain);
             endpoint::record(context, principal, &row, head.reference, Operation::Publish, "ok", head.remote);
@@ -115,15 +122,21 @@ impl Endpoint {
         Ok(Admission::Promise(Promise { lease, task: Task::File(task), reference: head.reference }))
     }
 
-    /// The right to give a permitted site's worker one order; as long as the worker runs, the patrol looks whether it still may.
+    /// The right to give a permitted site's worker one order, for a thread that may wait for it.
     pub(super) fn lease(&self, context: &Context, permit: &Permit, row: &SiteRow) -> Result<Lease> {
-        let Permit { assignment, watch, .. } = permit;
-        if !self.workers.has(assignment) {
-            endpoint::check_beginning(context, row)?;
-        }
-        let lease = self.workers.lease(assignment)?;
-        lock(&self.watched).insert(assignment.state.clone(), watch.clone());
+        self.check_beginning(context, permit, row)?;
+        let lease = self.workers.lease(&permit.assignment)?;
+        self.watch(permit);
         Ok(lease)
+    }
+
+    fn check_beginning(&self, context: &Context, permit: &Permit, row: &SiteRow) -> Result<()> {
+        if self.workers.has(&permit.assignment) { Ok(()) } else { endpoint::check_beginning(context, row) }
+    }
+
+    /// As long as the worker runs, the patrol looks whether it still may.
+    fn watch(&self, permit: &Permit) {
+        lock(&self.watched).insert(permit.assignment.state.clone(), permit.watch.clone());
     }
 
     /// Takes the second message of a connection: one byte and exactly two descriptors, which go on to the worker.
@@ -150,8 +163,17 @@ impl Endpoint {
         principal: &Principal,
         request: &ManageRequest,
     ) -> Result<Value> {
+        // How long a worker takes is up to its account, and one person can have many accounts; clicks need threads too.
+        let place = match principal {
+            Principal::Root => None,
+            _ => Some(self.looks.take().ok_or_else(|| {
+                Error::new(ErrorKind::TooMany, "as many publications are looked at as may be at a time")
+            })?),
+        };
         self.forget_ended();
-        endpoint::manage(context, principal, &self.workers, request, MANAGE_TIME)
+        let result = endpoint::manage(context, principal, &self.workers, request, MANAGE_TIME);
+        drop(place);
+        result
     }
 
     /// As [`Endpoint::patrol`], unless somebody is at it already: panels that are asked by running a program may take longer than from one time to the
@@ -230,6 +252,32 @@ fn take_and_send(stream: &UnixStream, promise: Promise) -> Result<()> {
     })
 }
 
+/// A number of places.
+struct Places {
+    free: Mutex<usize>,
+}
+
+/// One of them; given back however the work ends.
+struct Taken<'a>(&'a Places);
+
+impl Places {
+    fn new(most: usize) -> Self {
+        Self { free: Mutex::new(most) }
+    }
+
+    fn take(&self) -> Option<Taken<'_>> {
+        let mut free = lock(&self.free);
+        *free = free.checked_sub(1)?;
+        Some(Taken(self))
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.free) += 1;
+    }
+}
+
 /// A request of a client address that is being decided about.
 struct Share<'a> {
     deciding: &'a Mutex<HashMap<IpAddr, usize>>,
@@ -251,4 +299,24 @@ impl Drop for Share<'_> {
 /// The tables are whole after each step, so that a panic elsewhere does not matter to them.
 fn lock<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_no_more_places_than_there_are_and_each_is_given_back() {
+        let places = Places::new(2);
+        let (one, two) = (places.take(), places.take());
+        assert!(one.is_some() && two.is_some() && places.take().is_none());
+        drop(one);
+        let again = places.take();
+        assert!(again.is_some() && places.take().is_none());
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _two = two;
+            panic!("half-way");
+        }));
+        assert!(panicked.is_err() && places.take().is_some());
+    }
 }

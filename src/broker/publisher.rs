@@ -241,9 +241,11 @@ fn hand_over(
     let file = spool.reader().map_err(|error| {
         Error::new(ErrorKind::Internal, "the archive cannot be handed over").with_source(error)
     })?;
+    // The account can keep its worker from being ready for as long as it likes, and the others wait for this thread.
+    let end = Instant::now() + limits::PUBLICATION_WAIT;
     let lease = loop {
         match desk.endpoint.lease(&desk.context(), permit, row) {
-            Err(error) if error.kind() == ErrorKind::TooMany => {
+            Err(error) if error.kind() == ErrorKind::TooMany && Instant::now() < end => {
                 log::debug!("a publication waits for a worker: {error:?}");
                 go_on()?;
                 std::thread::sleep(PAUSE);

@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::panel::{Account, Site};
 use crate::store::{Binding, SiteRow};
-use crate::sys::resolve;
+use crate::sys::resolve::{self, ChosenBy};
 use crate::types::{AccountId, Domain};
 
 use super::{Context, conflict};
@@ -95,7 +95,7 @@ fn first_binding(context: &Context, account: &Account, domain: &Domain) -> Resul
         );
         return Ok(Binding::Numeric);
     };
-    Ok(match resolve::addresses(domain.as_str(), limits::RESOLVE_TIME) {
+    Ok(match resolve::addresses(domain.as_str(), ChosenBy::Customer, limits::RESOLVE_TIME) {
         Ok(found) if found.contains(&own) => Binding::Plain,
         Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
             let text = format!("{domain} cannot be looked up at the moment");

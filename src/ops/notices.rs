@@ -17,7 +17,7 @@ use ureq::http::header;
 use crate::agent::{self, Settings};
 use crate::limits;
 use crate::store::{SiteRow, Store};
-use crate::sys::resolve;
+use crate::sys::resolve::{self, ChosenBy};
 use crate::types::Domain;
 
 /// Something that the site's owner should know.
@@ -101,7 +101,7 @@ fn is_private(address: IpAddr) -> bool {
 /// Looks. What cannot be found out is not noticed.
 pub(super) fn look(question: &Question) -> Vec<Notice> {
     let mut notices = Vec::new();
-    let found = resolve::addresses(question.domain.as_str(), limits::RESOLVE_TIME);
+    let found = resolve::addresses(question.domain.as_str(), ChosenBy::Customer, limits::RESOLVE_TIME);
     let unknown = |error: &std::io::Error| {
         matches!(error.kind(), std::io::ErrorKind::TimedOut | std::io::ErrorKind::ResourceBusy)
     };

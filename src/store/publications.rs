@@ -136,15 +136,19 @@ impl Store {
         })
     }
 
-    /// Takes the publication that has waited longest and whose site has none running; from then on it is being worked on.
+    /// Takes the publication that has waited longest and whose account has none running; from then on it is being worked on. How long that takes is up to
+    /// the account, and others wait too.
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn begin_publication(&self) -> Result<Option<PublicationRow>> {
         let sql = format!(
             "UPDATE publications SET state = 'EXECUTING', began = ?1, attempts = attempts + 1 WHERE id = ( \
-             SELECT id FROM publications AS p WHERE ended IS NULL AND state = 'PENDING' AND NOT EXISTS ( \
-             SELECT 1 FROM publications WHERE key = p.key AND state = 'EXECUTING') ORDER BY asked, rowid LIMIT 1) \
+             SELECT p.id FROM publications AS p JOIN sites AS s ON s.key = p.key \
+             WHERE p.ended IS NULL AND p.state = 'PENDING' AND NOT EXISTS ( \
+             SELECT 1 FROM publications AS r JOIN sites AS t ON t.key = r.key \
+             WHERE r.ended IS NULL AND r.state = 'EXECUTING' AND t.panel = s.panel AND t.account = s.account) \
+             ORDER BY p.asked, p.rowid LIMIT 1) \
              RETURNING {COLUMNS}"
         );
         let now = to_sql(clock::unix_seconds());
@@ -253,7 +257,11 @@ mod tests {
     }
 
     fn site(store: &Store, domain: &str) -> SiteRow {
-        let owner = AccountId::new("cpanel", Username::new("alice").unwrap(), 1004, "1");
+        site_of(store, domain, "alice", 1004)
+    }
+
+    fn site_of(store: &Store, domain: &str, account: &str, uid: u32) -> SiteRow {
+        let owner = AccountId::new("cpanel", Username::new(account).unwrap(), uid, "1");
         store.bind(&Domain::new(domain).unwrap(), &owner, None, Binding::Plain).unwrap()
     }
 
@@ -294,19 +302,22 @@ mod tests {
     }
 
     #[test]
-    fn one_runs_and_one_waits_for_each_site() {
+    fn one_runs_for_each_account_and_one_waits_for_each_site() {
         let (_dir, store, shop) = world();
         let (first, second) = (id(ask(&store, &shop, "1")), id(ask(&store, &shop, "2")));
         assert_eq!(ask(&store, &shop, "3"), Asked::Busy);
-        let blog = site(&store, "blog.example");
-        let other = id(ask(&store, &blog, "1"));
+        let third = id(ask(&store, &site(&store, "blog.example"), "1"));
+        let other = id(ask(&store, &site_of(&store, "b.example", "bob", 1005), "1"));
         let begin = || store.begin_publication().unwrap().map(|row| (row.id, row.state, row.attempts));
         assert_eq!(begin(), Some((first.clone(), PublicationState::Executing, 1)));
-        assert_eq!(begin(), Some((other, PublicationState::Executing, 1)));
-        assert_eq!(begin(), None, "the second of the shop waits for the first");
+        assert_eq!(begin(), Some((other, PublicationState::Executing, 1)), "bob does not wait for alice");
+        assert_eq!(begin(), None, "another site of alice's waits, and so does the second of the shop");
         assert!(store.end_publication(&first, Ok(())).unwrap());
-        assert_eq!(begin(), Some((second, PublicationState::Executing, 1)));
+        assert_eq!(begin(), Some((second.clone(), PublicationState::Executing, 1)));
         assert!(matches!(ask(&store, &shop, "3"), Asked::New(_)));
+        assert_eq!(begin(), None);
+        assert!(store.end_publication(&second, Ok(())).unwrap());
+        assert_eq!(begin(), Some((third, PublicationState::Executing, 1)));
     }
 
     #[test]

@@ -8,21 +8,41 @@ use std::time::Duration;
 
 use crate::limits;
 
+/// Who chose a name, and has its name server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChosenBy {
+    /// A customer.
+    Customer,
+    /// The administrator, or the builder.
+    Administrator,
+}
+
+impl ChosenBy {
+    /// The look-ups that run: those of customers' names take no place of the others.
+    fn running(self) -> &'static AtomicUsize {
+        static CUSTOMERS: AtomicUsize = AtomicUsize::new(0);
+        static ADMINISTRATORS: AtomicUsize = AtomicUsize::new(0);
+        match self {
+            Self::Customer => &CUSTOMERS,
+            Self::Administrator => &ADMINISTRATORS,
+        }
+    }
+}
+
 /// The addresses of a host name, by the system's resolver.
 ///
 /// libc's resolver cannot be told to stop: a look-up that is overdue goes on in a thread of its own, whose result nobody waits for. Whoever has a name
-/// server that never answers can make these, so there are at most [`limits::RESOLVERS`].
+/// server that never answers can make these, so there are at most [`limits::RESOLVERS`] of customers' names, and as many of others.
 ///
 /// # Errors
 /// `TimedOut`; `ResourceBusy` if there are too many look-ups; or what the resolver says.
-pub fn addresses(host: &str, deadline: Duration) -> io::Result<Vec<IpAddr>> {
-    static RUNNING: AtomicUsize = AtomicUsize::new(0);
+pub fn addresses(host: &str, who: ChosenBy, deadline: Duration) -> io::Result<Vec<IpAddr>> {
     let host = host.to_owned();
     let look_up = move || {
         let found = (host.as_str(), 0).to_socket_addrs()?;
         Ok(found.map(|address| address.ip()).collect())
     };
-    in_time(&RUNNING, deadline, look_up)
+    in_time(who.running(), deadline, look_up)
 }
 
 /// Does something in a thread of its own, of which there are only so many, and waits for it only so long.
@@ -78,8 +98,15 @@ mod tests {
 
     #[test]
     fn localhost_is_here_and_nonsense_is_nowhere() {
-        let found = addresses("localhost", Duration::from_secs(10)).unwrap();
+        let found = addresses("localhost", ChosenBy::Administrator, Duration::from_secs(10)).unwrap();
         assert!(found.iter().all(IpAddr::is_loopback) && !found.is_empty());
-        assert!(addresses("no such host", Duration::from_secs(10)).is_err());
+        assert!(addresses("no such host", ChosenBy::Customer, Duration::from_secs(10)).is_err());
+    }
+
+    #[test]
+    fn names_of_customers_take_no_place_of_the_builders() {
+        let who = ChosenBy::Administrator;
+        assert!(std::ptr::eq(who.running(), who.running()));
+        assert!(!std::ptr::eq(who.running(), ChosenBy::Customer.running()));
     }
 }

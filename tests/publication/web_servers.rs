@@ -360,6 +360,7 @@ fn published() -> StandIn {
         ("index.html", "the panel's default page"),
         (".well-known/acme-challenge/token", "token.thumbprint"),
         ("sitepro/store.log", "SECRET order"),
+        ("sitepro/store_carts.json", "SECRET cart"),
         ("sitepro/phpmailer/mail.php", "<?php echo 'SECRET mailer';"),
     ] {
         std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
@@ -409,8 +410,9 @@ fn a_published_site_on_nginx_with_the_packaged_rules() {
     let rules = packaged("nginx-site.conf", &[("/run/php/php-fpm.sock", socket.as_path())]);
     servers.nginx("", &format!("root {};\n{rules}", host.root.path().display()));
     visit(&servers, &VISITS);
-    let more: [(&str, &[u16], &str); 4] = [
+    let more: [(&str, &[u16], &str); 5] = [
         ("/sitepro/phpmailer/mail.php", &[404], ""),
+        ("/sitepro/store_carts.json", &[404], ""),
         ("/sitepro/DAT/BUILD.DAT", &[404], ""),
         ("/.well-known/none", &[404], "nginx"),
         ("/nothing.php", &[404], "This site has no such page."),

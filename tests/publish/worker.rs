@@ -2,6 +2,11 @@
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use panelgate::error::ErrorKind;
+use panelgate::publish::worker::Assignment;
+use panelgate::publish::workers::Workers;
 
 use crate::common::wait_for;
 use crate::needs_root;
@@ -113,6 +118,62 @@ fn processes_of_its_own_account_get_nothing_out_of_it() {
     assert_eq!(put(server.port, &world.access(&world.b), "y", b"y").status, 200);
     wait_for("its end", || world.workers(&world.a).is_empty());
     assert!(world.log().contains("was stopped by somebody"), "{}", world.log());
+}
+
+#[test]
+fn an_account_that_keeps_its_workers_from_starting_keeps_nobody_elses_time() {
+    needs_root!();
+    let world = World::start();
+    let of = |account: &Account, state: usize| Assignment {
+        state: state.to_string(),
+        account: account.user.name.clone(),
+        uid: account.user.uid,
+        gid: account.user.gid,
+        home: account.user.home.clone(),
+        document_root: account.root(),
+    };
+    let workers = Workers::new(&world.path("panelgate"));
+    // It locks what its workers lock, as they do it.
+    let mut locks: Vec<_> = (1..5)
+        .map(|state| {
+            let script =
+                "mkdir -p ~/.panelgate/$1 && exec flock ~/.panelgate/$1/lock sh -c 'echo; exec sleep 100'";
+            let mut command = Command::new("sh");
+            command.args(["-c", script, "sh", &state.to_string()]).env("HOME", &world.a.user.home);
+            command.uid(world.a.user.uid).gid(world.a.user.gid).process_group(0).stdout(Stdio::piped());
+            let mut child = command.spawn().unwrap();
+            let mut byte = [0];
+            std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut byte).unwrap();
+            child
+        })
+        .collect();
+    let begin = Instant::now();
+    let time = Duration::from_secs(1);
+    let waits: Vec<Duration> = std::thread::scope(|scope| {
+        let ask = |state| {
+            let (workers, assignment) = (&workers, of(&world.a, state));
+            scope.spawn(move || {
+                let begin = Instant::now();
+                let refused = workers.lease_within(&assignment, time, 2).err().expect("it is locked");
+                assert_eq!(refused.kind(), ErrorKind::TooMany, "{refused:?}");
+                begin.elapsed()
+            })
+        };
+        let threads: Vec<_> = (0..12).map(|number| ask(1 + number % 4)).collect();
+        // Others are served meanwhile.
+        assert!(workers.lease(&of(&world.b, 11)).is_ok());
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let waited = waits.iter().filter(|wait| **wait >= time).count();
+    assert!(waited <= 2 && begin.elapsed() < Duration::from_secs(5), "{waits:?}");
+    for lock in &mut locks {
+        let group = format!("-{}", lock.id());
+        assert!(Command::new("kill").args(["-KILL", "--", &group]).status().unwrap().success());
+        lock.wait().unwrap();
+    }
+    // Nobody has had it yet, however often it was asked for.
+    wait_for("its worker", || workers.lease(&of(&world.a, 1)).is_ok_and(|lease| lease.is_new()));
+    assert!(workers.finish(Duration::from_secs(20)));
 }
 
 #[test]

@@ -15,8 +15,9 @@ use crate::agent::{self, Settings};
 use crate::config::{BuilderConfig, PublishConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::sys::addresses;
+use crate::sys::resolve::{self, ChosenBy};
 use crate::sys::spool::Spool;
-use crate::sys::{addresses, resolve};
 use crate::types::WebUrl;
 
 /// Pause before the second attempt; before each further one it is twice as long.
@@ -124,9 +125,9 @@ impl Download<'_> {
         let may_be_private = permission(self.builder, self.publish, url).map_err(Fault::Final)?;
         let found: Vec<IpAddr> = match url.ip() {
             Some(address) => vec![address],
-            None => resolve::addresses(url.host(), limits::RESOLVE_TIME).map_err(|error| {
-                Fault::Passing(failed(&format!("{} has no address", url.host())).with_source(error))
-            })?,
+            None => resolve::addresses(url.host(), ChosenBy::Administrator, limits::RESOLVE_TIME).map_err(
+                |error| Fault::Passing(failed(&format!("{} has no address", url.host())).with_source(error)),
+            )?,
         };
         let is_bad = |address: &IpAddr| {
             !may_be_private && (!addresses::is_public(*address) || addresses::is_own(*address))

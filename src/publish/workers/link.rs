@@ -34,6 +34,8 @@ struct State {
     orders: HashMap<u64, Given>,
     /// Leases that are out.
     leases: usize,
+    /// Whether nobody has had a lease yet.
+    is_new: bool,
     /// The last time that there was something to do.
     busy: Instant,
     phase: Phase,
@@ -56,7 +58,7 @@ struct Given {
 }
 
 impl Link {
-    /// Starts a worker and waits until it is ready.
+    /// Starts a worker, of which nobody knows yet whether it can work: that is [`Link::introduce`].
     pub(super) fn start(program: &Path, assignment: &Assignment) -> Result<Arc<Self>> {
         let fail = |error: std::io::Error| {
             Error::new(ErrorKind::Internal, format!("{}: the worker cannot be started", program.display()))
@@ -75,21 +77,20 @@ impl Link {
             .spawn()
             .map_err(fail)?;
         let now = Instant::now();
-        let state =
-            State { child, last: 0, orders: HashMap::new(), leases: 0, busy: now, phase: Phase::Working };
-        let link = Self { assignment: assignment.clone(), socket, state: Mutex::new(state) };
-        match link.introduce() {
-            Ok(()) => Ok(Arc::new(link)),
-            Err(error) => {
-                link.kill();
-                link.reap();
-                Err(error)
-            }
-        }
+        let state = State {
+            child,
+            last: 0,
+            orders: HashMap::new(),
+            leases: 0,
+            is_new: true,
+            busy: now,
+            phase: Phase::Working,
+        };
+        Ok(Arc::new(Self { assignment: assignment.clone(), socket, state: Mutex::new(state) }))
     }
 
-    /// Tells the worker what it is for, and hears whether it can be.
-    fn introduce(&self) -> Result<()> {
+    /// Tells the worker what it is for, and hears whether it can be. It is as slow as the account likes.
+    pub(super) fn introduce(&self) -> Result<()> {
         let text = serde_json::to_vec(&self.assignment).map_err(|error| {
             Error::new(ErrorKind::DocumentRoot, "the home or document root has a name that is not UTF-8")
                 .with_source(error)
@@ -133,8 +134,8 @@ impl Link {
         self.lock().phase == Phase::Gone
     }
 
-    /// Counts a lease, unless there are as many requests as there may be.
-    pub(super) fn lease(&self) -> Result<()> {
+    /// Counts a lease, unless there are as many requests as there may be. Gives whether it is the first one.
+    pub(super) fn lease(&self) -> Result<bool> {
         let mut state = self.lock();
         if state.phase != Phase::Working {
             return Err(self.lost());
@@ -147,7 +148,7 @@ impl Link {
         }
         state.leases += 1;
         state.busy = Instant::now();
-        Ok(())
+        Ok(std::mem::take(&mut state.is_new))
     }
 
     pub(super) fn give_back(&self) {
@@ -289,8 +290,8 @@ impl Link {
         self.lock().orders.values().any(|given| given.at.elapsed() >= longest)
     }
 
-    /// Waits for the process's end, and tells everybody who waits for it.
-    fn reap(&self) {
+    /// Waits for the process's end, and tells everybody who waits for it. One that the kernel keeps makes that long.
+    pub(super) fn reap(&self) {
         // It has closed its socket, or was killed: it ends now, or is stopped and must be killed.
         let end = Instant::now() + Duration::from_secs(2);
         let mut pause = Duration::from_millis(1);

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub struct Workers {
     table: Mutex<Table>,
     /// A slot has changed.
     changed: Condvar,
+    /// How many requests of each account wait for a worker. Locked by itself, or while the table is.
+    waiting: Mutex<HashMap<String, usize>>,
 }
 
 #[derive(Default)]
@@ -40,8 +43,6 @@ struct Slot {
     /// Whose it is.
     account: String,
     state: State,
-    /// How many wait for it to change.
-    waiting: usize,
 }
 
 enum State {
@@ -66,6 +67,7 @@ impl Workers {
             quiet,
             table: Mutex::default(),
             changed: Condvar::new(),
+            waiting: Mutex::default(),
         })
     }
 
@@ -75,7 +77,22 @@ impl Workers {
     /// [`ErrorKind::TooMany`] if the site, the account or the server has as many as it may have; [`ErrorKind::DocumentRoot`] and others if the worker
     /// cannot work there.
     pub fn lease(self: &Arc<Self>, assignment: &Assignment) -> Result<Lease> {
-        let end = Instant::now() + limits::WORKER_START_TIME;
+        self.lease_within(assignment, limits::WORKER_START_TIME, usize::MAX)
+    }
+
+    /// As [`Workers::lease`], for callers who share threads with other accounts: how long a worker takes to start or to end is up to its account.
+    ///
+    /// # Errors
+    /// As [`Workers::lease`]; [`ErrorKind::TooMany`] if `most` requests of the account wait already, or if the worker is not ready in time. It goes on
+    /// starting, and who asks again may find it ready.
+    pub fn lease_within(
+        self: &Arc<Self>,
+        assignment: &Assignment,
+        time: Duration,
+        most: usize,
+    ) -> Result<Lease> {
+        let end = Instant::now() + time;
+        let mut place = None;
         let mut table = self.lock();
         loop {
             if table.ending {
@@ -88,72 +105,86 @@ impl Workers {
             if let State::Ready(link) = &slot.state {
                 let link = Arc::clone(link);
                 if link.assignment() == assignment && !link.is_over() {
-                    return link.lease().map(|()| Lease { link, is_new: false });
+                    let is_new = link.lease()?;
+                    return Ok(Lease { link, is_new });
                 }
                 // Another owner or document root: the old one's work ends first.
                 link.end();
                 slot.state = State::Ending(link);
             }
-            // Each of them has a thread of the caller's: the others ask again.
-            if slot.waiting >= limits::WAITING_PER_SITE {
-                return Err(Error::new(ErrorKind::TooMany, "the site's worker is starting or ending"));
+            if place.is_none() {
+                place = Some(self.wait_place(&assignment.account, most)?);
             }
-            slot.waiting += 1;
-            let waited = self.wait(table, end);
-            table = self.lock_after(waited, &assignment.state)?;
+            table = self.wait(table, end)?;
         }
         self.make_room(&mut table, &assignment.account)?;
-        let slot = Slot { account: assignment.account.clone(), state: State::Starting, waiting: 0 };
+        if place.is_none() {
+            place = Some(self.wait_place(&assignment.account, most)?);
+        }
+        let slot = Slot { account: assignment.account.clone(), state: State::Starting };
         table.slots.insert(assignment.state.clone(), slot);
         drop(table);
-        self.start(assignment)
+        let started = self.start(assignment, end.saturating_duration_since(Instant::now()));
+        drop(place);
+        started
     }
 
-    /// Somebody does not wait for a slot any more; it may have become another one meanwhile.
-    fn lock_after<'a>(
-        &'a self,
-        waited: Result<MutexGuard<'a, Table>>,
-        state: &str,
-    ) -> Result<MutexGuard<'a, Table>> {
-        let (mut table, result) = match waited {
-            Ok(table) => (table, Ok(())),
-            Err(error) => (self.lock(), Err(error)),
-        };
-        if let Some(slot) = table.slots.get_mut(state) {
-            slot.waiting = slot.waiting.saturating_sub(1);
+    /// A place among those who wait for a worker of an account. Each of them has a thread of the caller's, and the account decides how long.
+    fn wait_place(&self, account: &str, most: usize) -> Result<Waits<'_>> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = waiting.entry(account.to_owned()).or_default();
+        if *count >= most {
+            return Err(Error::new(ErrorKind::TooMany, "the account's workers are starting or ending"));
         }
-        result.map(|()| table)
+        *count += 1;
+        Ok(Waits { workers: self, account: account.to_owned() })
     }
 
-    /// Starts the worker of a slot that is marked so.
-    fn start(self: &Arc<Self>, assignment: &Assignment) -> Result<Lease> {
-        // A panic on the way must not leave the slot for ever.
-        let mut marked = Marked { workers: self, site: &assignment.state, kept: false };
-        let link = Link::start(super::worker::program(&self.program), assignment)?;
-        link.lease()?;
+    /// Starts the worker of a slot that is marked so, in a thread of its own, and waits for it so long.
+    fn start(self: &Arc<Self>, assignment: &Assignment, time: Duration) -> Result<Lease> {
+        let (tell, told) = std::sync::mpsc::channel();
+        let marked = Marked { workers: Arc::clone(self), site: assignment.state.clone(), kept: false };
+        let theirs = assignment.clone();
+        let work = move || marked.workers.clone().run(&theirs, marked, &tell);
+        std::thread::Builder::new().name("worker-link".into()).stack_size(256 * 1024).spawn(work).map_err(
+            |error| Error::new(ErrorKind::Internal, "a thread cannot be started").with_source(error),
+        )?;
+        let link = told
+            .recv_timeout(time)
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::TooMany, "the site's worker is starting")))?;
+        let is_new = link.lease()?;
+        Ok(Lease { link, is_new })
+    }
+
+    /// A worker's life, from its start until it is gone. `tell` hears whether it is ready.
+    fn run(&self, assignment: &Assignment, mut marked: Marked, tell: &Sender<Result<Arc<Link>>>) {
+        let link = match Link::start(super::worker::program(&self.program), assignment) {
+            Ok(link) => link,
+            Err(error) => {
+                drop(marked);
+                return drop(tell.send(Err(error)));
+            }
+        };
+        if let Err(error) = link.introduce() {
+            link.kill();
+            // Whoever asked need not wait for its end; its slot is taken until then.
+            let _ = tell.send(Err(error));
+            return link.reap();
+        }
         let mut table = self.lock();
         let ending = table.ending;
         if let Some(slot) = table.slots.get_mut(&assignment.state) {
             slot.state = State::Ready(Arc::clone(&link));
         }
         drop(table);
-        let (workers, watched) = (Arc::clone(self), Arc::clone(&link));
-        let watch = move || {
-            watched.watch(workers.quiet, || workers.mark_ending(&watched));
-            workers.forget(&watched);
-        };
-        if let Err(error) =
-            std::thread::Builder::new().name("worker-link".into()).stack_size(256 * 1024).spawn(watch)
-        {
-            link.kill();
-            return Err(Error::new(ErrorKind::Internal, "a thread cannot be started").with_source(error));
-        }
         marked.kept = true;
         self.changed.notify_all();
+        let _ = tell.send(Ok(Arc::clone(&link)));
         if ending {
             link.end();
         }
-        Ok(Lease { link, is_new: true })
+        link.watch(self.quiet, || self.mark_ending(&link));
+        self.forget(&link);
     }
 
     /// Makes sure that one more worker of an account may be started; the one that has been quiet longest ends for it.
@@ -296,17 +327,35 @@ impl Workers {
     }
 }
 
-/// A slot that is marked as starting, and is free again unless it is kept.
-struct Marked<'a> {
+/// A request that waits for a worker of an account.
+struct Waits<'a> {
     workers: &'a Workers,
-    site: &'a str,
+    account: String,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.workers.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = waiting.get_mut(&self.account) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.remove(&self.account);
+            }
+        }
+    }
+}
+
+/// A slot that is marked as starting, and is free again unless it is kept: a panic on the way must not leave it for ever.
+struct Marked {
+    workers: Arc<Workers>,
+    site: String,
     kept: bool,
 }
 
-impl Drop for Marked<'_> {
+impl Drop for Marked {
     fn drop(&mut self) {
         if !self.kept {
-            self.workers.lock().slots.remove(self.site);
+            self.workers.lock().slots.remove(&self.site);
             self.workers.changed.notify_all();
         }
     }
