@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::config::PublicationType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::panel::{Account, Site};
@@ -170,9 +171,25 @@ pub(crate) fn admit(context: &Context, principal: &Principal, head: &Head) -> Re
 /// Why it may not.
 pub(crate) fn permit(context: &Context, principal: &Principal, row: &SiteRow) -> Result<Permit> {
     let (account, site) = facts(context, principal, Operation::Publish, row)?;
+    check_kind(context, &site)?;
     let assignment = assignment(context, row, &account, &site)?;
     let watch = Watch { token: row.token.clone(), floor: row.floor };
     Ok(Permit { assignment, watch, locale: account.locale })
+}
+
+/// Credentials of the endpoint outlive a change of `[publish] type`: a site that is published another way now has none.
+fn check_kind(context: &Context, site: &Site) -> Result<()> {
+    match context.config.publication_of(&site.domain) {
+        PublicationType::Http | PublicationType::Internal => Ok(()),
+        other => {
+            let text = format!(
+                "{} is published by type {}, and not through the endpoint",
+                site.domain,
+                other.name()
+            );
+            Err(Error::new(ErrorKind::Forbidden, text))
+        }
+    }
 }
 
 /// Answers the doctor's question whether the endpoint can be reached.
@@ -206,6 +223,7 @@ pub(crate) fn check_going_on(context: &Context, watch: &Watch, given: &Assignmen
     };
     // What the web server may begin may go on.
     let (account, site) = facts(context, &Principal::WebServer { uid: 0 }, Operation::Publish, &row)?;
+    check_kind(context, &site)?;
     context.check_single_owner(&account, &row.domain)?;
     if assignment(context, &row, &account, &site)? == *given {
         Ok(())

@@ -45,7 +45,11 @@ mod tests {
             let port = listener.local_addr().unwrap().port();
             assert_eq!(owners(port).unwrap(), [me], "{address}");
             drop(listener);
-            assert!(owners(port).unwrap().is_empty(), "{address}");
+            // A program that another test starts at this moment has a copy until it is another program.
+            let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+            while !owners(port).unwrap().is_empty() {
+                assert!(std::time::Instant::now() < end, "{address}");
+            }
         }
     }
 

@@ -119,6 +119,22 @@ fn other_addresses_than_the_builders_can_be_kept_out() {
 }
 
 #[test]
+fn a_site_that_is_published_another_way_has_no_endpoint() {
+    needs_root!();
+    let world = World::start();
+    let server = Server::start(Kind::ModCgid, &world);
+    let access = world.access(&world.a);
+    assert_eq!(put(server.port, &access, "x", b"x").status, 200);
+    world.configure("type = local");
+    world.signal("-HUP");
+    crate::common::wait_for("the new configuration", || put(server.port, &access, "x", b"y").status == 403);
+    assert!(world.log().contains("is published by type local, and not through the endpoint"));
+    // The worker that was there is told to end by the next look at it.
+    crate::common::wait_for("the worker's end", || world.workers(&world.a).is_empty());
+    assert_eq!(world.a.read("x").as_deref(), Some("x"));
+}
+
+#[test]
 fn a_revocation_ends_password_and_worker_at_once() {
     needs_root!();
     let world = World::start();

@@ -68,7 +68,7 @@ fn no_response_mixes_two_publications_whenever_the_worker_is_killed() {
             }
         });
         for round in 0..rounds() {
-            run_and_kill(test, home.dir.path(), Duration::from_millis(4) + within_ms(60));
+            run_and_kill(test, home.dir.path(), within_ms(60));
             let site = open_at(home.dir.path());
             recovered.extend_from_slice(site.recovered());
             assert_consistent(&home, &site, round);
@@ -116,7 +116,7 @@ fn file_by_file_the_end_is_the_same_whenever_the_worker_is_killed() {
     publish_number(&mut site, 0, false).unwrap();
     drop(site);
     for round in 0..rounds() / 2 {
-        run_and_kill(test, home.dir.path(), Duration::from_millis(4) + within_ms(60));
+        run_and_kill(test, home.dir.path(), within_ms(60));
         assert_consistent(&home, &open_at(home.dir.path()), round);
     }
 }

@@ -1,5 +1,6 @@
 //! A worker that is killed: by SIGKILL in a process of its own, at points of time that nobody chose.
 
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -15,15 +16,20 @@ pub(crate) fn rounds() -> usize {
     std::env::var("PANELGATE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(40)
 }
 
-/// Runs a test of this program again as a process of its own, with a home, and kills it after `delay`.
+/// What the process that is to be killed says when it is about to begin.
+const BEGUN: &str = "begun";
+
+/// Runs a test of this program again as a process of its own, with a home, and kills it so long after it has begun.
 pub(crate) fn run_and_kill(test: &str, home: &Path, delay: Duration) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env(VICTIM, home)
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().ends_with(BEGUN)), "it has not begun");
     std::thread::sleep(delay);
     child.kill().unwrap();
     let status = child.wait().unwrap();
@@ -32,7 +38,9 @@ pub(crate) fn run_and_kill(test: &str, home: &Path, delay: Duration) {
 
 /// The home, in the process that is to be killed.
 pub(crate) fn victim() -> Option<PathBuf> {
-    std::env::var_os(VICTIM).map(PathBuf::from)
+    let home = std::env::var_os(VICTIM).map(PathBuf::from)?;
+    writeln!(std::io::stdout(), "\n{BEGUN}").unwrap();
+    Some(home)
 }
 
 /// A random duration below some milliseconds.
@@ -71,7 +79,7 @@ fn an_open_window_survives_any_kill_and_can_be_undone() {
         site.close_window().unwrap();
         drop(site);
         let before = home.contents();
-        run_and_kill(name, home.dir.path(), Duration::from_millis(4) + within_ms(25));
+        run_and_kill(name, home.dir.path(), within_ms(25));
 
         let mut site = open_at(home.dir.path());
         let now = home.contents();
@@ -124,7 +132,7 @@ fn closing_undoing_and_removing_survive_any_kill() {
     let before = home.contents();
     let mut recovered = 0;
     for round in 0..rounds() {
-        run_and_kill(name, home.dir.path(), Duration::from_millis(4) + within_ms(60));
+        run_and_kill(name, home.dir.path(), within_ms(60));
         let mut site = open_at(home.dir.path());
         recovered += usize::from(!site.recovered().is_empty());
         assert!(!site.recovered().contains(&Recovery::Damaged));
