@@ -8,6 +8,7 @@ mod disks;
 mod files;
 mod handover;
 mod internal;
+mod killed;
 mod refusals;
 mod servers;
 mod worker;
