@@ -11,12 +11,13 @@ use panelgate::publish::workers::Workers;
 use serde_json::Value;
 
 use crate::common::wait_for;
+use crate::disks::Mounted;
 use crate::needs_root;
 use crate::servers::{Kind, Server};
 use crate::world::{World, get, put};
 
 /// Temporary files below a home.
-fn temporary_files(home: &Path) -> Vec<String> {
+pub fn temporary_files(home: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![home.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -240,30 +241,8 @@ fn a_full_disk_is_told_and_the_old_site_stays() {
     drop(mounted);
 }
 
-/// A file system of its own over a directory; gone when it is dropped.
-struct Mounted(std::path::PathBuf);
-
-impl Mounted {
-    fn tmpfs(over: &Path, options: &str) -> Self {
-        let status = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(over).status();
-        assert!(status.unwrap().success());
-        Self(over.to_owned())
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        for _ in 0..50 {
-            if Command::new("umount").arg(&self.0).status().is_ok_and(|status| status.success()) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-}
-
 /// `panelgate publish` as root, by the broker or without it.
-fn publish(world: &World, by_broker: bool, arguments: &[&str]) -> Output {
+pub fn publish(world: &World, by_broker: bool, arguments: &[&str]) -> Output {
     let mut command = Command::new(world.path("panelgate"));
     command.env_clear();
     match by_broker {
@@ -273,7 +252,7 @@ fn publish(world: &World, by_broker: bool, arguments: &[&str]) -> Output {
     command.arg("publish").args(arguments).output().unwrap()
 }
 
-fn json(output: &Output) -> Value {
+pub fn json(output: &Output) -> Value {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

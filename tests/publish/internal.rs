@@ -17,7 +17,7 @@ use crate::servers::{Kind, Server};
 use crate::world::{Access, Account, World, exchange, get};
 
 /// A builder's file server on loopback. A path that begins with `/slow` is answered when the gate is opened.
-struct Files {
+pub struct Files {
     port: u16,
     asked: Arc<Mutex<Vec<String>>>,
     gate: Arc<(Mutex<bool>, Condvar)>,
@@ -25,7 +25,7 @@ struct Files {
 }
 
 impl Files {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let files = Self { port, asked: Arc::default(), gate: Arc::default(), archives: Arc::default() };
@@ -60,26 +60,26 @@ impl Files {
         files
     }
 
-    fn serve(&self, path: &str, archive: Vec<u8>) -> String {
+    pub fn serve(&self, path: &str, archive: Vec<u8>) -> String {
         self.archives.lock().unwrap().insert(path.to_owned(), archive);
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    fn open_gate(&self) {
+    pub fn open_gate(&self) {
         *self.gate.0.lock().unwrap() = true;
         self.gate.1.notify_all();
     }
 
-    fn config(&self) -> String {
+    pub fn config(&self) -> String {
         format!("download_hosts = 127.0.0.1:{}\n", self.port)
     }
 
-    fn asked(&self) -> usize {
+    pub fn asked(&self) -> usize {
         self.asked.lock().unwrap().len()
     }
 }
 
-fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in files {
         writer.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -113,7 +113,7 @@ fn post(port: u16, access: &Access, form: &str) -> Value {
     serde_json::from_str(&answer.body).unwrap()
 }
 
-fn start(port: u16, access: &Access, url: &str) -> String {
+pub fn start(port: u16, access: &Access, url: &str) -> String {
     let answer = post(port, access, &format!("url={url}&hostingPlan=Gold"));
     let id = answer["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
     assert_eq!(answer["result"]["id"].as_str(), Some(id.as_str()));
@@ -121,7 +121,7 @@ fn start(port: u16, access: &Access, url: &str) -> String {
     id
 }
 
-fn state(port: u16, access: &Access, id: &str) -> (String, Option<String>) {
+pub fn state(port: u16, access: &Access, id: &str) -> (String, Option<String>) {
     let answer = get(port, access, &format!("zyro/action/{id}"));
     assert_eq!(answer.status, 200, "{answer:?}");
     let value: Value = serde_json::from_str(&answer.body).unwrap();
@@ -130,7 +130,7 @@ fn state(port: u16, access: &Access, id: &str) -> (String, Option<String>) {
     (text(&value["status"]).unwrap(), text(&value["result"]["error"]))
 }
 
-fn end(port: u16, access: &Access, id: &str) -> (String, Option<String>) {
+pub fn end(port: u16, access: &Access, id: &str) -> (String, Option<String>) {
     let limit = Instant::now() + Duration::from_secs(60);
     loop {
         let now = state(port, access, id);
@@ -141,7 +141,7 @@ fn end(port: u16, access: &Access, id: &str) -> (String, Option<String>) {
     }
 }
 
-fn finished() -> (String, Option<String>) {
+pub fn finished() -> (String, Option<String>) {
     ("FINISHED".into(), None)
 }
 
@@ -158,7 +158,7 @@ fn is_untouched(account: &Account) {
     assert_eq!(account.names(), ["old.html"]);
 }
 
-fn world(files: &Files) -> (World, Access) {
+pub fn world(files: &Files) -> (World, Access) {
     let world = World::with(&files.config());
     std::fs::write(world.a.root().join("old.html"), "old").unwrap();
     world.a.own(&world.a.root().join("old.html"));
@@ -196,7 +196,7 @@ fn a_publication_by_archive_ends_in_the_accounts_document_root() {
     }
     // What only the publication before had is gone, and what nobody published is still there.
     assert_eq!(world.a.read("sitepro/1.php"), None);
-    assert_eq!(world.a.read("sitepro/3.php").as_deref(), Some("x"));
+    assert_eq!(world.a.read("sitepro/4.php").as_deref(), Some("x"));
     // No worker took more than it may.
     let peak = peak(&world, &world.a);
     assert!(peak <= 24 * 1024, "{peak} kB");

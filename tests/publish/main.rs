@@ -4,9 +4,11 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod disks;
 mod files;
 mod handover;
 mod internal;
+mod killed;
 mod refusals;
 mod servers;
 mod worker;

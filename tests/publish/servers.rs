@@ -21,10 +21,11 @@ pub enum Kind {
     ModCgid,
     ModCgi,
     Nginx,
+    Lighttpd,
 }
 
 impl Server {
-    pub const ALL: [Kind; 3] = [Kind::ModCgid, Kind::ModCgi, Kind::Nginx];
+    pub const ALL: [Kind; 4] = [Kind::ModCgid, Kind::ModCgi, Kind::Nginx, Kind::Lighttpd];
 
     pub fn start(kind: Kind, world: &World) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -38,7 +39,29 @@ impl Server {
         let children = match kind {
             Kind::ModCgid | Kind::ModCgi => vec![apache(kind, dir.path(), port, &program)],
             Kind::Nginx => nginx(dir.path(), port, &program),
+            Kind::Lighttpd => vec![lighttpd(dir.path(), port, &program)],
         };
+        Self::up(children, port, dir)
+    }
+
+    /// A web server that serves the files of a site to its visitors.
+    pub fn of_site(root: &Path) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        chmod(dir.path(), 0o755);
+        let (port, root, run) = (free_port(), root.display(), dir.path().display());
+        let text = format!(
+            "user www-data;\ndaemon off;\nworker_processes 1;\npid {run}/pid;\nerror_log {run}/error.log;\nevents {{}}\nhttp {{\n\
+             access_log off;\nsendfile on;\nclient_body_temp_path {run}/body;\nfastcgi_temp_path {run}/fcgi;\nproxy_temp_path {run}/proxy;\n\
+             uwsgi_temp_path {run}/uwsgi;\nscgi_temp_path {run}/scgi;\nserver {{\nlisten 127.0.0.1:{port};\nroot {root};\n}}\n}}\n"
+        );
+        let config = dir.path().join("nginx.conf");
+        std::fs::write(&config, text).unwrap();
+        let mut nginx = Command::new("nginx");
+        nginx.arg("-c").arg(&config).arg("-e").arg(dir.path().join("start.log"));
+        Self::up(vec![spawn(&mut nginx)], port, dir)
+    }
+
+    fn up(children: Vec<Child>, port: u16, dir: tempfile::TempDir) -> Self {
         let server = Self { children, port, _dir: dir };
         wait_for("the web server", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         server
@@ -111,6 +134,23 @@ fn nginx(dir: &Path, port: u16, program: &Path) -> Vec<Child> {
     let wrap = spawn(&mut wrap);
     wait_for("fcgiwrap", || socket.exists());
     vec![spawn(Command::new("nginx").arg("-c").arg(&config).arg("-e").arg(run.join("start.log"))), wrap]
+}
+
+/// It reads the body as it comes; otherwise it would keep uploads in files of its own first.
+fn lighttpd(dir: &Path, port: u16, program: &Path) -> Child {
+    let run = dir.join("run");
+    let text = format!(
+        "server.modules = (\"mod_alias\", \"mod_cgi\")\nserver.bind = \"127.0.0.1\"\nserver.port = {port}\n\
+         server.document-root = \"{run}\"\nserver.upload-dirs = (\"{run}\")\nserver.errorlog = \"{run}/error.log\"\n\
+         server.username = \"www-data\"\nserver.groupname = \"www-data\"\n\
+         server.stream-request-body = 1\nserver.stream-response-body = 1\n\
+         alias.url = (\"/panelgate\" => \"{program}\")\ncgi.assign = (\".cgi\" => \"\")\n",
+        run = run.display(),
+        program = program.display()
+    );
+    let config = dir.join("lighttpd.conf");
+    std::fs::write(&config, text).unwrap();
+    spawn(Command::new("lighttpd").arg("-D").arg("-f").arg(&config))
 }
 
 #[test]

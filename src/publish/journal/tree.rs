@@ -62,6 +62,14 @@ pub(crate) fn discard(state: &Root, path: &RelPath) -> Outcome<()> {
     match state.rename(path, state, &away, Rename::New) {
         Ok(()) => sweep(state, &away),
         Err(fault) if fault.kind() == FaultKind::Missing => {}
+        // Even another name takes room where a quota is used up; removing gives it back. What is left without its journal means nothing any more.
+        Err(fault) if fault.is_space() => {
+            let _ = state.remove_any(&path.join("journal")?);
+            sweep(state, path);
+            if state.stat(path)?.is_some() {
+                return Err(fault);
+            }
+        }
         Err(fault) => return Err(fault),
     }
     Ok(())
