@@ -359,18 +359,22 @@ class Library:
         """Calls a function whose last argument is the place for an error, which is added here; raises what it says."""
         error = ctypes.c_void_p()
         status = self.call(function, *arguments, ctypes.byref(error))
-        if status == Status.OK:
-            return
-        if not error.value:
-            raise Error(status, "{} failed with status {}".format(function, status))
-        native = _Owned(self, error.value, "pgate_error_free")
+        if status != Status.OK:
+            # Not in a variable: the frame would hold the error that holds the frame, and memory would wait for the garbage collector.
+            raise self._error(function, status, error.value)
+
+    def _error(self, function: str, status: int, error: Optional[int]) -> Error:
+        """The exception for a status; it owns the C object."""
+        if not error:
+            return Error(status, "{} failed with status {}".format(function, status))
+        native = _Owned(self, error, "pgate_error_free")
         with native.pointer() as pointer:
-            message = self.call("pgate_error_message", pointer).decode()
-            raised = Error(status, message, native)
-            raised.kind = self.call("pgate_error_name", pointer).decode()
-            raised.retryable = self.call("pgate_error_retryable", pointer)
-            raised.reference = _decoded(self.call("pgate_error_reference", pointer))
-        raise raised
+            made = Error(_member(Status, status), self.call("pgate_error_message", pointer).decode(), native)
+            made.code = _member(Status, self.call("pgate_error_code", pointer))
+            made.kind = self.call("pgate_error_name", pointer).decode()
+            made.retryable = self.call("pgate_error_retryable", pointer)
+            made.reference = _decoded(self.call("pgate_error_reference", pointer))
+        return made
 
     def _string(self, function: str, *arguments: Any) -> bytes:
         """Calls a function that gives a string, and takes the string."""
