@@ -14,8 +14,8 @@ use crate::types::{Domain, Username};
 
 /// Show who opened what, newest first
 ///
-/// One line for every attempt to open a session: when (UTC), who the kernel says it was, account, site, result, and the reference number that page and
-/// log have too. What a caller says about itself, such as the visitor's address, is shown as claimed: nobody has proved it.
+/// One line for every attempt to open a session, for calls that change something at the builder, and for publications: when (UTC), who the kernel says it
+/// was, account, site, result, and the reference number that page and log have too. What a caller says about itself, such as the visitor's address, is shown as claimed: nobody has proved it.
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   panelgate audit --site shop.example

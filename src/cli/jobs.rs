@@ -28,8 +28,8 @@ use crate::types::{Domain, Username};
   panelgate jobs cancel 17
 
 JSON of list: an array of
-  {\"id\", \"kind\", \"lane\", \"subject\", \"account\", \"site\", \"state\", \"attempts\", \"next\", \"percent\", \"step\",
-   \"reason\", \"result\", \"queued\", \"started\", \"done\"}
+  {\"id\", \"kind\", \"lane\", \"subject\", \"account\", \"site\", \"state\", \"attempts\", \"next\", \"percent\",
+   \"step\", \"reason\", \"result\", \"queued\", \"started\", \"done\"}
   state is waiting, running, done, failed or cancelled; times are in seconds since 1970 (UTC)."
 )]
 pub(super) struct Arguments {
@@ -44,7 +44,9 @@ pub(super) struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     List(List),
+    /// Try a job again now, as if it were new
     Retry(One),
+    /// End a job that waits or runs
     Cancel(One),
 }
 
@@ -72,7 +74,6 @@ struct List {
     json: bool,
 }
 
-/// Try a job again now, as if it were new; or end one
 #[derive(Args)]
 struct One {
     /// Its number

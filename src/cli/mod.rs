@@ -64,8 +64,9 @@ Exit codes:
   30-36  the builder: unreachable, certificate, credentials, licence, ...
   40-69  publication: not set up, refused, no space, ...; 60: the store cannot be
          read or written
-  80-83  backups: not offered, failed, not at the moment, no such backup
-  70     a fault of Panelgate or of the system below it
+  70-71  a fault of Panelgate or of the system below it
+  80-88  backups: not offered, failed, not at the moment, no such backup; or what makes
+         them: unreachable, certificate, credentials, refused, answers nonsense
   The line on standard error ends with the name of the error: [site-not-found].
   With --json the error is printed as an object too:
   {\"error\": {\"kind\", \"code\", \"message\"}}

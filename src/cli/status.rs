@@ -17,7 +17,7 @@ use crate::gateway::{Reach, Remote};
 #[derive(Args)]
 #[command(after_long_help = "JSON:
   {\"version\", \"panel\", \"uptime\", \"queued\", \"running\", \"answered\", \"opened\", \"refused\", \"dropped\",
-   \"jobs\": {\"run\", \"waiting\", \"due\", \"running\", \"failed\"}}
+   \"workers\", \"jobs\": {\"run\", \"waiting\", \"due\", \"running\", \"failed\"}}
   uptime is in seconds.")]
 pub(super) struct Arguments {
     /// Print a JSON object

@@ -24,7 +24,8 @@ use crate::types::{Domain, Username};
   panelgate backup status 17 --wait
   panelgate backup prune --keep 3
 
-JSON: create, status: an array of jobs, as panelgate jobs list prints them; list: an array of
+JSON: create: an array of {\"id\", \"subject\", \"joined\"}; status, and create with --wait: an
+  array of jobs, as panelgate jobs list prints them; list: an array of
   {\"id\", \"made\", \"size\", \"account\", \"scope\", \"description\", \"files\": [{\"name\", \"size\", \"sha256\"}]}
 
 Exit code with --wait: 0 if all are done, 81 if one was given up.")]
