@@ -42,8 +42,8 @@ enum Command {
   panelgate builder probe
   panelgate builder probe --again --record /root/probe.json
 
-JSON: an array of {\"call\", \"presence\", \"status\", \"at\"}; the presence is there, absent, unknown, or null for a call that
-is off here.")]
+JSON: an array of {\"call\", \"presence\", \"status\", \"at\"}; the presence is there, absent, unknown,
+  or null for a call that is off here.")]
 struct Probe {
     /// Do not take what was found within a day
     #[arg(long)]

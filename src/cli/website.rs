@@ -26,7 +26,7 @@ use crate::types::{Domain, printable};
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   panelgate site create shop.example --template Cafe-3
-  panelgate site create shop.example --template Cafe-3 --page home --page contacts --set title='Corner shop'
+  panelgate site create shop.example --template Cafe-3 --page home --set title='Corner shop'
 
 JSON: {\"template\", \"pages\"}, the pages from ID to type.")]
 pub(super) struct Create {
