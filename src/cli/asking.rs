@@ -31,9 +31,9 @@ pub(super) fn confirm(what: &str, yes: bool, output: &mut Output) -> Result<()> 
     if yes {
         return Ok(());
     }
-    let fail = |text: &str| Err(Error::new(ErrorKind::InvalidArgument, format!("{what}: {text}")));
+    let fail = |text: &str| Err(Error::new(ErrorKind::InvalidArgument, format!("{what}? {text}")));
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return fail("nobody is there to be asked; --yes goes on without asking");
+        return fail("nobody is there to be asked, and nothing was done; --yes goes on without asking");
     }
     output.note(&[super::output::Cell::new(format!("{what}. Type yes to go on:"))]);
     let _ = std::io::stderr().flush();

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{self, Direct, Gateway, Reach};
 use crate::ops::Principal;
 use crate::ops::backup::{self, ProjectWish, Seen, Task};
-use crate::store::{Job, JobQuery};
+use crate::store::{Job, JobQuery, JobsLock};
 use crate::sys::clock;
 use crate::sys::identity;
 use crate::types::Domain;
@@ -96,6 +96,10 @@ fn create_any(create: &Create, direct: &Direct, output: &mut Output) -> Result<u
             }
             Err(error) => return Err(error),
         }
+    }
+    if !JobsLock::is_held(&direct.context().config.state_dir) {
+        let text = "nobody runs the jobs at the moment: systemctl enable --now panelgate-jobs.service, or panelgate jobs --once";
+        output.note(&[Cell::new(text)]);
     }
     if create.wait {
         waiting.wait(direct.context().store()?)?;

@@ -65,7 +65,7 @@ fn ask_broker(reach: Reach<'_>) -> Result<String> {
     let status = Remote::new(socket).call("status", None, &serde_json::Value::Null)?;
     let number = |name: &str| status[name].as_u64().unwrap_or_default();
     let text = format!(
-        "it runs since {} seconds: {} opened, {} refused, {} dropped, {} waiting",
+        "running for {} s: {} opened, {} refused, {} dropped, {} waiting",
         number("uptime"),
         number("opened"),
         number("refused"),

@@ -24,6 +24,7 @@ pub struct Account {
 }
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
+static UIDS: AtomicU32 = AtomicU32::new(0);
 
 impl Account {
     fn make(dir: &Path) -> Self {
@@ -32,17 +33,10 @@ impl Account {
         let home = dir.join("home").join(&name);
         // Somebody else may have the user database locked at this moment.
         wait_for("a user", || {
+            // One that nobody has had in this run: a process of a test that is over may still have its uid.
+            let uid = 21_001 + std::process::id() % 80 * 100 + UIDS.fetch_add(1, Ordering::SeqCst);
             let mut command = Command::new("useradd");
-            command.args([
-                "-m",
-                "-s",
-                "/usr/sbin/nologin",
-                "-K",
-                "UID_MIN=21001",
-                "-K",
-                "UID_MAX=29000",
-                "-d",
-            ]);
+            command.args(["-m", "-s", "/usr/sbin/nologin", "-u", &uid.to_string(), "-d"]);
             command.arg(&home).arg(&name).stderr(Stdio::null()).status().unwrap().success()
         });
         let user = users::by_name(&name).unwrap().unwrap();
