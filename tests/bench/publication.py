@@ -139,6 +139,9 @@ class Place:
         shutil.copy(f"{self.here}/put.php", f"{self.dir}/endpoint/put.php")
         shutil.copy(f"{self.here}/out/panelgate.cgi", f"{self.dir}/endpoint/publish.cgi")
         os.chmod(f"{self.dir}/endpoint/publish.cgi", 0o755)
+        # The least that a program behind this server can do with a large body.
+        script = f"#!/bin/sh\ncat > {self.peer_root}/large\nprintf 'Content-Type: text/plain\\n\\nok'\n"
+        self.write("endpoint/cat.cgi", 0o755, script)
         os.chmod(f"{self.dir}/endpoint", 0o755)
         web = pwd.getpwnam("www-data")
         os.chown(f"{self.dir}/run", web.pw_uid, web.pw_gid)
@@ -155,6 +158,7 @@ class Place:
             "KeepAlive On\nMaxKeepAliveRequests 0\nKeepAliveTimeout 60\n"
             "<Directory />\nRequire all denied\n</Directory>\n"
             f"ScriptAlias /panelgate {self.dir}/endpoint/publish.cgi\n"
+            f"ScriptAlias /cat {self.dir}/endpoint/cat.cgi\n"
             f"Alias /peer {self.dir}/endpoint/put.php\nScriptAlias /php-cgi {shutil.which('php-cgi')}\nAction peer-php /php-cgi\n"
             f"SetEnv PEER_ROOT {self.peer_root}\n"
             f"<Directory {self.dir}/endpoint>\nRequire all granted\nOptions +ExecCGI\nCGIPassAuth On\n"
@@ -325,31 +329,40 @@ def put_many(place, path, login):
     return time.monotonic() - begin
 
 
-def put_large(place):
-    source = f"{place.dir}/large"
-    with open(source, "wb") as file:
-        for _ in range(LARGE_BYTES >> 20):
-            file.write(os.urandom(1 << 20))
+def send_large(place, source, path):
+    """One put of a file, in seconds."""
     connection = place.connection()
     with open(source, "rb") as file:
         begin = time.monotonic()
-        connection.putrequest("POST", f"{place.path}large.bin")
+        connection.putrequest("POST", path)
         for name, value in {**place.header(place.login), "Content-Length": str(LARGE_BYTES)}.items():
             connection.putheader(name, value)
         connection.endheaders()
         connection.sock.sendfile(file)
         response = connection.getresponse()
         response.read()
-        own = time.monotonic() - begin
-    if response.status != 200 or os.path.getsize(f"{place.docroot}/large.bin") != LARGE_BYTES:
-        raise RuntimeError(f"the large put was answered with {response.status}")
+        seconds = time.monotonic() - begin
+    if response.status != 200:
+        raise RuntimeError(f"the large put to {path} was answered with {response.status}")
+    return seconds
+
+
+def put_large(place):
+    source = f"{place.dir}/large"
+    with open(source, "wb") as file:
+        for _ in range(LARGE_BYTES >> 20):
+            file.write(os.urandom(1 << 20))
+    own = send_large(place, source, f"{place.path}large.bin")
+    if os.path.getsize(f"{place.docroot}/large.bin") != LARGE_BYTES:
+        raise RuntimeError("the large file has not arrived")
+    least = send_large(place, source, "/cat")
     peak = place.worker_peak_mib()
     begin = time.monotonic()
     subprocess.run(["cp", source, f"{place.home}/copy"], check=True)
     copy = time.monotonic() - begin
     os.unlink(f"{place.home}/copy")
     os.unlink(source)
-    return own, copy, peak
+    return own, least, copy, peak
 
 
 def puts(place, rounds):
@@ -358,10 +371,11 @@ def puts(place, rounds):
         own.append(put_many(place, place.path, place.login))
         peer.append(put_many(place, "/peer/", "bench:bench"))
     ours, theirs = statistics.median(own), statistics.median(peer)
-    one, copy, peak = put_large(place)
+    one, least, copy, peak = put_large(place)
     return [
         f"| {PUTS:,} puts of {PUT_BYTES // 1024} KiB, keep-alive | {ours:.2f} s | the same endpoint in PHP: {theirs:.2f} s | {theirs / ours:.1f} times as fast | at least 4 |",
         f"| one put of 1 GiB | {one:.2f} s | `cp`: {copy:.2f} s | {copy / one:.2f} of its speed | at least 0.5 |",
+        f"| the same | {one:.2f} s | `cat` behind the same Apache: {least:.2f} s | {least / one:.2f} of its speed | |",
         f"| the worker's peak memory with it | {peak:.1f} MiB | | | at most 16 MiB |",
     ]
 
