@@ -354,7 +354,10 @@ pub const CALL_TEXT_BYTES: usize = 512 * 1024;
 pub const CALL_ITEMS: usize = 1000;
 
 /// Largest answer of the builder that holds a list, in bytes.
-pub const BUILDER_LIST_BYTES: u64 = 8 * 1024 * 1024;
+pub const BUILDER_LIST_BYTES: u64 = 2 * 1024 * 1024;
+
+/// Most calls of the builder's that the broker makes for others than root at a time; sessions are not counted.
+pub const CALLS_AT_ONCE: usize = 4;
 
 /// Times that a call is made again after a failure that may pass, if making it twice is the same as making it once.
 pub const BUILDER_RETRIES: u32 = 2;

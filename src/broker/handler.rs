@@ -23,7 +23,7 @@ use crate::sys::clock;
 use crate::types::{Reference, Username, quote};
 
 use super::protocol::{self, Answer, Request};
-use super::publication::{Admission, Endpoint, Promise};
+use super::publication::{Admission, Endpoint, Places, Promise};
 use super::wire::{
     Admitted, AuditArgs, BackupArgs, CallArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs,
     PublishArgs, RevokeArgs, WireOverview,
@@ -36,6 +36,8 @@ pub(super) struct Desk {
     /// What panel users ask for, by the account that they name.
     named: Mutex<Quota<Username>>,
     busy: Mutex<HashMap<Username, usize>>,
+    /// Calls of the builder's that run for others than root.
+    calls: Places,
     counts: Counts,
     /// The publication endpoint's side of the broker.
     pub(super) endpoint: Endpoint,
@@ -67,6 +69,7 @@ impl Desk {
             context,
             named,
             busy: Mutex::default(),
+            calls: Places::new(limits::CALLS_AT_ONCE),
             counts: Counts::default(),
             endpoint,
             started: clock::unix_seconds(),
@@ -197,6 +200,13 @@ impl Desk {
             Operation::CallBuilder => {
                 let args: CallArgs = read(args)?;
                 let _share = self.share(principal, args.account().as_ref())?;
+                // How long the builder takes may be up to an account; clicks need threads too, and answers are held in memory.
+                let _place = match principal {
+                    Principal::Root => None,
+                    _ => Some(self.calls.take().ok_or_else(|| {
+                        Error::new(ErrorKind::TooMany, "as many calls of the builder's run as may at a time")
+                    })?),
+                };
                 bounded(ops::call(context, principal, &args.into_request(reference)?)?)
             }
             Operation::ViewStatus => Ok(self.status(load)),

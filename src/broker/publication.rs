@@ -253,19 +253,19 @@ fn take_and_send(stream: &UnixStream, promise: Promise) -> Result<()> {
 }
 
 /// A number of places.
-struct Places {
+pub(super) struct Places {
     free: Mutex<usize>,
 }
 
 /// One of them; given back however the work ends.
-struct Taken<'a>(&'a Places);
+pub(super) struct Taken<'a>(&'a Places);
 
 impl Places {
-    fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize) -> Self {
         Self { free: Mutex::new(most) }
     }
 
-    fn take(&self) -> Option<Taken<'_>> {
+    pub(super) fn take(&self) -> Option<Taken<'_>> {
         let mut free = lock(&self.free);
         *free = free.checked_sub(1)?;
         Some(Taken(self))

@@ -140,7 +140,7 @@ impl Client {
     ) -> Result<T> {
         let fields = wire(made, site, body, action);
         let (url, sent) = self.request(made, hash, &fields)?;
-        let mut wait = limits::BUILDER_RETRY_WAIT;
+        let (mut wait, begun) = (limits::BUILDER_RETRY_WAIT, Instant::now());
         let mut left = if made.entry.idempotent { limits::BUILDER_RETRIES } else { 0 };
         loop {
             let mut secrets = Secrets::default();
@@ -148,7 +148,12 @@ impl Client {
                 secrets.add(hash.login_hash.expose());
             }
             match self.send(url.clone(), sent.as_deref(), made.entry.answer, secrets) {
-                Err(error) if left > 0 && error.kind() == ErrorKind::BuilderUnreachable => {
+                // Who was waited for until the deadline is not waited for again: whoever asked has gone.
+                Err(error)
+                    if left > 0
+                        && error.kind() == ErrorKind::BuilderUnreachable
+                        && begun.elapsed() < self.config.timeout / 2 =>
+                {
                     log::info!("{}: once more after: {error}", made.entry.name);
                     left -= 1;
                     std::thread::sleep(wait);
@@ -236,14 +241,15 @@ fn wire(
     action: Option<&str>,
 ) -> Map<String, Value> {
     let mut fields = Map::new();
+    for (name, value) in body {
+        fields.insert(made.wire_name(name).to_owned(), value.clone());
+    }
+    // After what the caller gives: a configured name may be that of another field by mistake.
     if let Some(site) = site {
         let documented = made.entry.fields.iter().filter(|field| field.kind == Kind::Site);
         for name in documented.map(|field| field.name).chain(made.site_field()) {
             fields.insert(made.wire_name(name).to_owned(), site.key().as_str().into());
         }
-    }
-    for (name, value) in body {
-        fields.insert(made.wire_name(name).to_owned(), value.clone());
     }
     for (name, fixed) in made.entry.fixed {
         let own = made.overrides.and_then(|own| own.values.get(*name)).cloned();

@@ -7,7 +7,7 @@ use crate::calls::{self, Call, Checked, Effective, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::panel::{Account, PanelSession, SiteKind};
-use crate::store::{AuditEntry, SiteRow};
+use crate::store::{AuditEntry, Binding, SiteRow};
 use crate::sys::identity;
 use crate::types::{Domain, Reference, SiteKey, Username, quote};
 
@@ -195,7 +195,7 @@ fn of_gone_site(
     let (Some(row), true) = (row, made.session() != Session::Needed) else { return Err(error) };
     if call == Call::WebsiteRename {
         let account = context.panel.account(row.owner.name())?;
-        if account.id.name() != row.owner.name() || account.id.uid() != row.owner.uid() {
+        if account.id != row.owner {
             return Err(error);
         }
         return rename(context, &account, &row, checked);
@@ -224,10 +224,21 @@ fn optional(session: Result<SessionRequest>) -> Result<Option<SessionRequest>> {
 fn rename(context: &Context, account: &Account, row: &SiteRow, checked: &Checked) -> Result<Value> {
     let new = checked.body.get("newDomain").and_then(Value::as_str).unwrap_or_default();
     let new = Domain::new(new)?;
-    let owners = context.panel.owners(&new)?;
-    if owners.iter().any(|owner| owner != account.name()) {
-        let text = format!("website/rename: field \"newDomain\": {new} is another account's");
-        return Err(Error::new(ErrorKind::SiteNotYours, text));
+    if SiteKey::of(&new) == row.key {
+        let text = format!("website/rename: field \"newDomain\": {new} is what the builder calls it already");
+        return Err(Error::new(ErrorKind::InvalidArgument, text));
+    }
+    // For the builder a name with and without `www.` is one website.
+    for name in [Some(new.clone()), new.without_www()].into_iter().flatten() {
+        let owners = context.panel.owners(&name)?;
+        if owners.iter().any(|owner| owner != account.name()) {
+            let text = format!("website/rename: field \"newDomain\": {name} is another account's");
+            return Err(Error::new(ErrorKind::SiteNotYours, text));
+        }
+    }
+    if binding::first_binding(context, account, &new)? != Binding::Plain {
+        let text = format!("{new} may be another server's at the builder ([builder] shared_brand)");
+        return Err(Error::new(ErrorKind::SiteConflict, text));
     }
     let store = context.store()?;
     store.check_rename(row, &new)?;

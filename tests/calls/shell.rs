@@ -184,6 +184,8 @@ fn what_is_wrong_is_said_before_anything_is_sent() {
         (&["site", "create", "shop.example", "--template", "Cafe-3"], "", 2, "--yes goes on without asking"),
         (&["site", "delete", "shop.example"], "yes\n", 2, "nobody is there to be asked"),
         (&["site", "rename", "shop.example", "bob.example"], "", 13, "another account's"),
+        (&["site", "rename", "shop.example", "www.bob.example"], "", 13, "another account's"),
+        (&["site", "rename", "shop.example", "www.shop.example"], "", 2, "calls it already"),
         (&["site", "pages", "remove", "shop.example", "1"], "", 2, "--yes"),
         (&["licence", "ip", "delete", "7", "192.0.2.1"], "", 2, "--yes"),
         (&["licence", "ip", "update", "7", "192.0.2.1"], "", 2, "--to"),
