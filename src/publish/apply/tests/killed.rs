@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use super::*;
 use crate::publish::journal::tests::killed::{open_at, rounds, run_and_kill, victim, within_ms};
