@@ -40,7 +40,7 @@ enum Command {
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   panelgate builder probe
-  panelgate builder probe --again --record /root/probe.json
+  panelgate builder probe --again --record probe.json
 
 JSON: an array of {\"call\", \"presence\", \"status\", \"at\"}; the presence is there, absent, unknown,
   or null for a call that is off here.")]
