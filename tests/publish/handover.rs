@@ -142,7 +142,9 @@ fn who_never_sends_descriptors_keeps_nobody_out() {
             assert_eq!(put(server.port, &access, &format!("{number}"), b"x").status, 200);
         }
         for thread in waiting {
-            assert_eq!(thread.join().unwrap(), "closed");
+            // Few may wait while their account's worker starts; who came when there were enough was told so at once.
+            let seen = thread.join().unwrap();
+            assert!(matches!(seen.as_str(), "closed" | "too-many"), "{seen}");
         }
     });
     // And the site that they wanted is free again.
