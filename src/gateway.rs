@@ -15,6 +15,7 @@ use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::backup::{self, ProjectWish, Seen, SeenJob};
+use crate::ops::carry::{self, Attached, CarryRequest, Detached};
 use crate::ops::endpoint::ManageRequest;
 use crate::ops::{self, CallRequest, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
 use crate::publish::workers::Workers;
@@ -86,6 +87,22 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// See [`ErrorKind`].
     fn cancel_backup(&self, _job: u64) -> Result<SeenJob> {
+        Err(no_backups())
+    }
+
+    /// Puts the projects of an account where the panel's backup takes them along; for root.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn attach_backup(&self, _request: &CarryRequest) -> Result<Attached> {
+        Err(no_backups())
+    }
+
+    /// Takes them away again; for root.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn detach_backup(&self, _request: &CarryRequest) -> Result<Detached> {
         Err(no_backups())
     }
 }
@@ -182,6 +199,14 @@ impl Gateway for Direct {
     fn cancel_backup(&self, job: u64) -> Result<SeenJob> {
         backup::cancel(&self.context, &self.principal, job)
     }
+
+    fn attach_backup(&self, request: &CarryRequest) -> Result<Attached> {
+        carry::attach(&self.context, &self.principal, request)
+    }
+
+    fn detach_backup(&self, request: &CarryRequest) -> Result<Detached> {
+        carry::detach(&self.context, &self.principal, request)
+    }
 }
 
 impl Gateway for Remote {
@@ -219,6 +244,14 @@ impl Gateway for Remote {
 
     fn cancel_backup(&self, _job: u64) -> Result<SeenJob> {
         Err(Error::new(ErrorKind::Forbidden, "only root can end a backup"))
+    }
+
+    fn attach_backup(&self, _request: &CarryRequest) -> Result<Attached> {
+        Err(Error::new(ErrorKind::Forbidden, "only root can let projects travel with the panel's backups"))
+    }
+
+    fn detach_backup(&self, _request: &CarryRequest) -> Result<Detached> {
+        Err(Error::new(ErrorKind::Forbidden, "only root can let projects travel with the panel's backups"))
     }
 }
 

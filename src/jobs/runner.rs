@@ -16,7 +16,7 @@ use crate::backup::{Control, ProviderKind, Stop};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::{Context, published};
+use crate::ops::{Context, carry, published};
 use crate::store::{Job, JobState, JobsLock};
 use crate::sys::service::Notifier;
 use crate::sys::signals::{Signal, Signals};
@@ -53,6 +53,7 @@ pub fn run(options: &Options) -> Result<()> {
         log::warn!("{resumed} jobs were interrupted: they are taken up again");
     }
     sweep(&context);
+    sweep_homes(&context);
     let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
         .map_err(|error| fail("the loop cannot be set up")(error.into()))?;
     let notifier = Notifier::from_environment();
@@ -80,6 +81,16 @@ fn sweep(context: &Context) {
     let rows = context.store().and_then(|store| store.forget_jobs(limits::JOB_DAYS));
     for error in [parts.err(), rows.err()].into_iter().flatten() {
         log::error!("old files or rows cannot be removed: {error:?}");
+    }
+}
+
+/// Takes projects away that are left over in homes, in a thread of its own: how long that takes is up to these accounts.
+fn sweep_homes(context: &Arc<Context>) {
+    let context = Arc::clone(context);
+    let work = move || carry::sweep(&context);
+    let thread = std::thread::Builder::new().name("sweep".into()).stack_size(limits::JOB_STACK_BYTES);
+    if let Err(error) = thread.spawn(work) {
+        log::error!("the system gives no thread: {error}");
     }
 }
 
@@ -131,6 +142,7 @@ impl Runner<'_> {
                 }
                 if self.swept.elapsed() > Duration::from_secs(24 * 60 * 60) {
                     self.swept = Instant::now();
+                    sweep_homes(&self.context);
                     let rows = self.context.store().and_then(|store| store.forget_jobs(limits::JOB_DAYS));
                     log::debug!("old rows that were removed: {rows:?}");
                 }
