@@ -1097,8 +1097,8 @@ pgate_status pgate_backup_cancel(const pgate *handle, uint64_t job, char **out, 
  * *out becomes a JSON object: account, carry (false: it is switched off, and nothing was done),
  * place ("home", "staging" or null) and sites, an array of objects with site, state ("attached",
  * "old", "none", "refused"), made (seconds since 1970 or null), size (bytes or null) and note (why
- * it is not as it should be, or null). Members and states may be added in later versions. The caller
- * frees it with pgate_string_free().
+ * it is not as it should be, or null), which the caller frees with pgate_string_free(). Members and
+ * states may be added in later versions.
  *
  * Errors: PGATE_ERR_FORBIDDEN, PGATE_ERR_ACCOUNT_NOT_FOUND, PGATE_ERR_PANEL_DATA,
  * PGATE_ERR_STORE. None of them is a reason not to make the panel's backup.
@@ -1118,7 +1118,7 @@ pgate_status pgate_backup_attach(const pgate *handle,
  * ends. What cannot be taken away now goes later by itself. For root only.
  *
  * *out becomes a JSON object: account, removed (how many projects went), uses (how many other
- * backups of the panel need them). The caller frees it with pgate_string_free().
+ * backups of the panel need them), which the caller frees with pgate_string_free().
  *
  * Errors: those of pgate_backup_attach(), PGATE_ERR_UNAVAILABLE, PGATE_ERR_BACKUP_FAILED.
  *

@@ -335,7 +335,7 @@ pub fn project_request(account: &Username, site: &Domain) -> BackupRequest {
 
 /// Queues a backup of a project of an account that was read from the panel just now, for what travels with the panel's own backups.
 pub(super) fn queue_project_of(context: &Context, account: &Username, site: &Domain) -> Result<Queued> {
-    queue_checked(context, project_request(account, site), Task::Create, false).map(|(_, queued)| queued)
+    queue_checked(context, project_request(account, site), Task::Create, true).map(|(_, queued)| queued)
 }
 
 /// The account that has a site, as a subject.

@@ -251,6 +251,7 @@ pub(crate) fn take(
     let program = &context.config.publish.worker_program;
     let (running, pipe) = carry::take(program, &carrier, site, found.shelf)?;
     let end = Instant::now() + limits::CARRY_COPY_TIME;
+    Directory::open(&context.config.backup.directory)?;
     let mut spool = Spool::new(&context.config.backup.directory).map_err(spool_failed)?;
     let sha256 = receive(context, pipe, &mut spool, end, control)?;
     running.finish(end)?;

@@ -95,8 +95,8 @@ fn a_project_goes_with_the_panels_backup_and_comes_back() {
     assert_eq!(std::fs::read(taken).unwrap(), project);
     assert_eq!(world.builder.project(&alice.site).unwrap(), b"a newer project", "nothing restores itself");
     // What was taken in is not what the builder has: it does not travel in its place.
-    let made = &first(&world.attach(alice), "attached")["made"];
-    assert_eq!(made, &list[1]["made"]);
+    let attached = world.attach(alice);
+    assert_eq!(first(&attached, "attached")["made"], list[1]["made"]);
     world.detach(alice);
 }
 
@@ -364,14 +364,14 @@ fn what_came_back_is_the_accounts_word() {
     let (state, why) = import(&alice.site).unwrap();
     assert!(state == JobState::Failed && why.contains("larger than 2 MiB"), "{state:?} {why}");
 
-    for (what, make) in [
-        ("a link", symlink as fn(_, _) -> std::io::Result<()>),
-        ("a second name", |from: &Path, to: &Path| std::fs::hard_link(from, to)),
-    ] {
-        let other = alice.home().join("other");
-        write(&other, b"elsewhere");
+    let other = alice.home().join("other");
+    write(&other, b"elsewhere");
+    for what in ["a link", "a second name"] {
         std::fs::remove_file(alice.project()).unwrap();
-        make(other.as_path(), alice.project().as_path()).unwrap();
+        match what {
+            "a link" => symlink(&other, alice.project()).unwrap(),
+            _ => std::fs::hard_link(&other, alice.project()).unwrap(),
+        }
         alice.own(&alice.project());
         let (state, why) = import(&alice.site).unwrap();
         assert!(state == JobState::Failed && why.contains("no project"), "{what}: {state:?} {why}");
