@@ -228,7 +228,7 @@ impl Shelves {
     /// The label of a project; none if it cannot be read as one.
     fn label(&self, shelf: Shelf, site: &Domain) -> Outcome<Option<Label>> {
         let path = path(shelf, site, LABEL);
-        if !self.base.stat(&path)?.is_some_and(|facts| self.refuses(&facts).is_none()) {
+        if self.base.stat(&path)?.is_none_or(|facts| self.refuses(&facts).is_some()) {
             return Ok(None);
         }
         let mut bytes = Vec::new();
