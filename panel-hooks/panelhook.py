@@ -27,8 +27,8 @@ PROGRAM = "/usr/bin/panelgate"
 
 #: How long the panel waits for an answer, from the moment this file runs. Python and the shell take some 20 ms before.
 ANSWER_SECONDS = 0.06
-#: How long the panel waits where it packs an archive next, of which the answer is a part.
-BACKUP_SECONDS = 20.0
+#: How long the panel waits where it packs the home next, into which the projects come first.
+BACKUP_SECONDS = 65.0
 #: When a child that got stuck is ended by the kernel.
 CHILD_SECONDS = 300
 #: The largest payload that is looked at. What is larger is read to its end and dropped.
@@ -158,17 +158,17 @@ def deliver(source: str, payload: bytes) -> Answer:
     return True, "queued as job {}".format(said["job"])
 
 
-def attach(account: str, staging: Any = None) -> Answer:
-    """Puts what belongs to the account's sites where the panel packs it with its own backup."""
+def attach(account: str) -> Answer:
+    """Puts the projects of the account's sites into its home, where the panel packs them with its own backup; nothing unless `[backup] carry` says so."""
     with _gate() as gate:
-        gate.backup_attach(account, staging, int(BACKUP_SECONDS) - 2)
-    return True, "added to the backup"
+        said = gate.backup_attach(account, None, int(BACKUP_SECONDS) - 5)
+    return True, "added to the backup" if said.get("carry") else "nothing to do: [backup] carry is off"
 
 
-def detach(account: str, staging: Any = None) -> Answer:
+def detach(account: str) -> Answer:
     """Takes away what attach() put there."""
     with _gate() as gate:
-        gate.backup_detach(account, staging)
+        gate.backup_detach(account, None)
     return True, "taken away after the backup"
 
 

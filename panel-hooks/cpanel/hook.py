@@ -13,6 +13,7 @@ account's name is taken out of them.
 
 import os
 import sys
+from typing import Callable
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -65,11 +66,7 @@ def describe() -> bytes:
 
 
 def account_of(payload: bytes) -> str:
-    """The account that a payload is about: `data.user`, or `data.args.user` as other versions have it. An account's own process is about itself."""
-    if os.geteuid() != 0:
-        import pwd
-
-        return pwd.getpwuid(os.geteuid()).pw_name
+    """The account that a payload is about: `data.user`, or `data.args.user` as other versions have it."""
     import json
 
     data = json.loads(payload.decode("utf-8", "replace")).get("data")
@@ -86,14 +83,22 @@ def event() -> panelhook.Answer:
     return panelhook.deliver("cpanel", panelhook.read_payload())
 
 
+def backup(work: Callable[[str], panelhook.Answer]) -> panelhook.Answer:
+    """A backup begins or is done. One that the account itself makes runs as the account, which has no right to its projects' files at the builder."""
+    payload = panelhook.read_payload()
+    if os.geteuid() != 0:
+        return True, "nothing to do: this is the account's own backup"
+    return work(account_of(payload))
+
+
 def backup_attach() -> panelhook.Answer:
     """A backup begins."""
-    return panelhook.attach(account_of(panelhook.read_payload()))
+    return backup(panelhook.attach)
 
 
 def backup_detach() -> panelhook.Answer:
     """A backup is done."""
-    return panelhook.detach(account_of(panelhook.read_payload()))
+    return backup(panelhook.detach)
 
 
 def upcp() -> panelhook.Answer:

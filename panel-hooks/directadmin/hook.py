@@ -9,6 +9,7 @@ that they are.
 
 import os
 import sys
+from typing import Callable
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -34,29 +35,12 @@ def payload() -> bytes:
     return b"\0".join(name + b"=" + value for name, value in found if value is not None)
 
 
-def staging_of(file: bytes, username: str, home: bytes) -> bytes:
-    """The folder that DirectAdmin packs next: beside the account's own archive it is `backup`, beside everybody else's it lies in a folder of the
-    account's name."""
-    folder = os.path.dirname(file)
-    if not file.startswith(b"/") or os.path.normpath(folder) != folder:
-        raise ValueError("the archive's path is not a plain one")
-    if folder == home.rstrip(b"/") + b"/backups":
-        return folder + b"/backup"
-    return folder + b"/" + os.fsencode(username) + b"/backup"
-
-
-def backup(attach: bool) -> panelhook.Answer:
-    """A backup is about to be packed, or has been."""
-    import pwd
-
+def backup(work: Callable[[str], panelhook.Answer]) -> panelhook.Answer:
+    """An account's data is about to be collected, or has been packed."""
     username = os.environ.get("username")
     if not panelhook.is_account_name(username):
         raise ValueError("the hook names no account")
-    home = os.fsencode(pwd.getpwnam(str(username)).pw_dir)
-    staging = staging_of(os.environb.get(b"file", b""), str(username), home)
-    if os.path.islink(staging) or not os.path.isdir(staging):
-        return True, "there is nothing to pack"
-    return panelhook.attach(str(username), staging) if attach else panelhook.detach(str(username), staging)
+    return work(str(username))
 
 
 def main() -> None:
@@ -64,10 +48,11 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name in EVENTS:
         panelhook.answer(lambda: panelhook.deliver("directadmin/" + name, payload()))
-    elif name == "user_backup_compress_pre":
-        panelhook.answer(lambda: backup(True), panelhook.BACKUP_SECONDS)
+    # Before, not between: when DirectAdmin asks user_backup_compress_pre, the home is packed.
+    elif name == "user_backup_pre":
+        panelhook.answer(lambda: backup(panelhook.attach), panelhook.BACKUP_SECONDS)
     elif name == "user_backup_post":
-        panelhook.answer(lambda: backup(False))
+        panelhook.answer(lambda: backup(panelhook.detach))
 
 
 main()
