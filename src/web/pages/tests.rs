@@ -38,7 +38,7 @@ pub(in crate::web) fn overview(samples: &[Sample<'_>]) -> Overview {
         sites: sites.collect(),
     };
     let form_targets = vec!["https://builder.example".into(), "https://evil.example; script-src *".into()];
-    Overview { account, entries: entries.collect(), form_targets }
+    Overview { account, entries: entries.collect(), form_targets, backups: true }
 }
 
 const SAMPLES: [Sample<'static>; 7] = [
