@@ -14,7 +14,7 @@ use crate::broker;
 use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::backup::{self, ProjectWish, Seen, SeenJob};
+use crate::ops::backup::{self, ProjectFile, ProjectWish, Seen, SeenJob};
 use crate::ops::carry::{self, Attached, CarryRequest, Detached};
 use crate::ops::endpoint::ManageRequest;
 use crate::ops::{self, CallRequest, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
@@ -63,6 +63,14 @@ pub trait Gateway: Send + Sync {
     /// # Errors
     /// See [`ErrorKind`].
     fn project_backups(&self, _wish: &ProjectWish) -> Result<Seen> {
+        Err(no_backups())
+    }
+
+    /// Takes a backup of the project of a site away: the one of that name, or the newest.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn take_project(&self, _wish: &ProjectWish, _name: Option<&str>) -> Result<ProjectFile> {
         Err(no_backups())
     }
 
@@ -188,6 +196,10 @@ impl Gateway for Direct {
         backup::project_backups(&self.context, &self.principal, wish).map(|backups| Seen::of(&backups))
     }
 
+    fn take_project(&self, wish: &ProjectWish, name: Option<&str>) -> Result<ProjectFile> {
+        backup::take_project(&self.context, &self.principal, wish, name)
+    }
+
     fn order_backup(&self, request: &BackupRequest) -> Result<Queued> {
         backup::order(&self.context, &self.principal, request)
     }
@@ -232,6 +244,10 @@ impl Gateway for Remote {
 
     fn project_backups(&self, wish: &ProjectWish) -> Result<Seen> {
         self.project_backups(wish)
+    }
+
+    fn take_project(&self, wish: &ProjectWish, name: Option<&str>) -> Result<ProjectFile> {
+        self.take_project(wish, name)
     }
 
     fn order_backup(&self, request: &BackupRequest) -> Result<Queued> {

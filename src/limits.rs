@@ -439,6 +439,9 @@ pub const BACKUP_JOIN: Duration = Duration::from_secs(10 * 60);
 /// Most backups of one project that an account is shown.
 pub const BACKUPS_SHOWN: usize = 100;
 
+/// Time after which a page that shows a backup in progress looks again.
+pub const BACKUP_PAGE_WAIT: Duration = Duration::from_secs(5);
+
 /// Generations of publication credentials that are taken: the current one and those before it.
 pub const CREDENTIAL_GENERATIONS: u64 = 3;
 
