@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 
 #[path = "../common/mod.rs"]
 mod common;
+mod click;
+mod events;
+mod faults;
 mod generated;
+mod package;
+mod world;
 
 /// The extension as it stands in the source.
 pub fn source() -> PathBuf {
@@ -26,3 +31,14 @@ pub fn php_files(folder: &Path) -> Vec<PathBuf> {
     found.sort();
     found
 }
+
+/// Ends a test that needs root, loudly.
+macro_rules! needs_root {
+    () => {
+        if !crate::common::is_root() {
+            eprintln!("skipped: {} needs root", module_path!());
+            return;
+        }
+    };
+}
+pub(crate) use needs_root;

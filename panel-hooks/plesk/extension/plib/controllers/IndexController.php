@@ -160,7 +160,7 @@ class IndexController extends pm_Controller_Action
     private function again(): string
     {
         $id = $this->getRequest()->getQuery('site_id') ?? $this->getRequest()->getQuery('dom_id');
-        $named = is_string($id) && ctype_digit($id);
+        $named = is_string($id) && preg_match('/^[0-9]{1,10}$/D', $id) === 1;
         return $named ? pm_Context::getActionUrl('index', 'index') . '?site_id=' . $id : pm_Context::getActionUrl('index', 'list');
     }
 
