@@ -51,7 +51,7 @@ fn a_click_opens_what_is_the_visitors_and_nothing_else() {
     refused("suspended", &index(SUSPENDED), 403, Suspended);
     refused("suspended", LIST, 403, Suspended);
     refused("alice", &index(BARE), 403, SiteWithoutHosting);
-    for bad in ["0", "-1", "1e1", "11 ", "011", "99999999999", "x", "%00", "11%0A"] {
+    for bad in ["0", "-1", "1e1", "11%20", "011", "99999999999", "x", "%00", "11%0A"] {
         refused("alice", &format!("{INDEX}?site_id={bad}"), 400, BadRequest);
     }
     refused("alice", &format!("{INDEX}?site_id[]=11"), 400, BadRequest);

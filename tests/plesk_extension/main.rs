@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 #[path = "../common/mod.rs"]
 mod common;
+mod browser;
 mod click;
 mod events;
 mod faults;

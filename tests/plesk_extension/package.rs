@@ -57,7 +57,9 @@ fn php_reads_every_file_and_so_does_an_old_one() {
         let text = std::fs::read_to_string(&file).unwrap();
         let place = file.display();
         assert!(text.starts_with("<?php\n") && !text.contains('\r') && !text.contains('\t'), "{place}");
-        assert!(text.lines().all(|line| line.chars().count() <= 150) || place.to_string().contains("resources"), "{place}: a long line");
+        let written = file.extension().is_some_and(|kind| kind == "php") && !file.starts_with(source().join("plib/resources"));
+        let long = text.lines().position(|line| line.chars().count() > 120);
+        assert!(!written || long.is_none(), "{place}: line {} is long", long.unwrap_or_default() + 1);
         let name = file.file_stem().unwrap().to_str().unwrap();
         let class = format!("class Modules_Panelgate_{name}");
         let folder = file.parent().unwrap().file_name().unwrap().to_str().unwrap();
@@ -121,13 +123,14 @@ fn the_packed_extension_holds_these_files_and_is_the_same_each_time() {
     let mut names = Vec::new();
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).unwrap();
-        assert_eq!(file.unix_mode(), Some(0o100_644), "{}", file.name());
+        let name = file.name().unwrap().into_owned();
+        assert_eq!(file.unix_mode(), Some(0o100_644), "{name}");
         let day = file.last_modified().unwrap();
-        assert_eq!((day.year(), day.month(), day.day(), day.hour()), (2026, 1, 1, 0), "{}", file.name());
+        assert_eq!((day.year(), day.month(), day.day(), day.hour()), (2026, 1, 1, 0), "{name}");
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).unwrap();
-        names.push(file.name().to_owned());
-        contents.insert(file.name().to_owned(), bytes);
+        names.push(name.clone());
+        contents.insert(name, bytes);
     }
     assert_eq!(names.join("\n") + "\n", LISTING);
     let meta = String::from_utf8(contents["meta.xml"].clone()).unwrap();

@@ -1,8 +1,9 @@
 <?php
 
 /**
- * What a click on the button does. A view opens the website that it names, or shows the list of all; a submitted form opens the website that it names,
- * with the broker's token that stands in it. Everything else is a page that says what is wrong, with a reference number.
+ * What a click on the button does. A view opens the website that it names, or shows the list of all; a submitted form
+ * opens the website that it names, with the broker's token that stands in it. Everything else is a page that says what
+ * is wrong, with a reference number.
  */
 class IndexController extends pm_Controller_Action
 {
@@ -51,7 +52,8 @@ class IndexController extends pm_Controller_Action
             Modules_Panelgate_FormToken::check($request->getPost(Modules_Panelgate_FormToken::NAME));
             $site = $request->getPost('site');
             $token = $request->getPost('token');
-            if (!is_string($site) || preg_match('/^[a-z0-9_.-]{1,253}$/D', $site) !== 1 || !is_string($token) || strlen($token) > 200) {
+            $named = is_string($site) && preg_match('/^[a-z0-9_.-]{1,253}$/D', $site) === 1;
+            if (!$named || !is_string($token) || strlen($token) > 200) {
                 throw new Modules_Panelgate_Failure('bad-request', 'the form lacks its website or its token');
             }
             $domain = $visitor->domain($request->getPost('site_id'));
@@ -65,7 +67,8 @@ class IndexController extends pm_Controller_Action
     {
         if (!in_array($this->getRequest()->getMethod(), $methods, true)) {
             $this->getResponse()->setHeader('Allow', implode(', ', $methods), true);
-            throw new Modules_Panelgate_Failure('method-not-allowed', 'another method than ' . implode(' or ', $methods));
+            $text = 'another method than ' . implode(' or ', $methods);
+            throw new Modules_Panelgate_Failure('method-not-allowed', $text);
         }
         foreach (['HTTP_SEC_PURPOSE', 'HTTP_PURPOSE', 'HTTP_X_PURPOSE', 'HTTP_X_MOZ'] as $name) {
             $value = $this->getRequest()->getServer($name);
@@ -91,7 +94,7 @@ class IndexController extends pm_Controller_Action
         $opened = Modules_Panelgate_Settings::broker()->ask('open', $args, $this->reference);
         $url = is_array($opened) ? $opened['url'] ?? null : null;
         if (!is_string($url) || preg_match('~^https://[!-\~]{1,4000}$~D', $url) !== 1) {
-            throw new Modules_Panelgate_Failure('builder-url', 'the broker gave no address that a browser can be sent to');
+            throw new Modules_Panelgate_Failure('builder-url', 'the broker gave no address to go to');
         }
         $this->quiet();
         if (Modules_Panelgate_Settings::isOn('redirect')) {
@@ -132,7 +135,8 @@ class IndexController extends pm_Controller_Action
         } catch (pm_Exception $error) {
             $this->showFailure(new Modules_Panelgate_Failure('panel-data', $error->getMessage(), $error));
         } catch (Throwable $error) {
-            $this->showFailure(new Modules_Panelgate_Failure('panic', get_class($error) . ': ' . $error->getMessage(), $error));
+            $text = get_class($error) . ': ' . $error->getMessage();
+            $this->showFailure(new Modules_Panelgate_Failure('panic', $text, $error));
         }
         // Not above: the framework may end the request in the middle of it.
         if ($this->target !== null) {
@@ -161,7 +165,8 @@ class IndexController extends pm_Controller_Action
     {
         $id = $this->getRequest()->getQuery('site_id') ?? $this->getRequest()->getQuery('dom_id');
         $named = is_string($id) && preg_match('/^[0-9]{1,10}$/D', $id) === 1;
-        return $named ? pm_Context::getActionUrl('index', 'index') . '?site_id=' . $id : pm_Context::getActionUrl('index', 'list');
+        $index = pm_Context::getActionUrl('index', 'index');
+        return $named ? "$index?site_id=$id" : pm_Context::getActionUrl('index', 'list');
     }
 
     /** What is shown is for this visitor, once; where they go must not learn where they came from. */

@@ -44,14 +44,16 @@ class Modules_Panelgate_CustomButtons extends pm_Hook_CustomButtons
      */
     public function isShownAt($context)
     {
-        return is_array($context) && (isset($context['site_id']) || isset($context['dom_id'])) && !isset($context['alias_id']);
+        $named = isset($context['site_id']) || isset($context['dom_id']);
+        return is_array($context) && $named && !isset($context['alias_id']);
     }
 
     /** A panel that does not know a place yet must not be asked for it by name. */
     private function placeAtDomain(): array
     {
-        if (defined('pm_Hook_CustomButtons::PLACE_DOMAIN_PROPERTIES_DYNAMIC')) {
-            return ['place' => constant('pm_Hook_CustomButtons::PLACE_DOMAIN_PROPERTIES_DYNAMIC'), 'section' => 'devTools'];
+        $name = 'pm_Hook_CustomButtons::PLACE_DOMAIN_PROPERTIES_DYNAMIC';
+        if (defined($name)) {
+            return ['place' => constant($name), 'section' => 'devTools'];
         }
         return ['place' => self::PLACE_DOMAIN_PROPERTIES];
     }

@@ -5,8 +5,9 @@ declare(strict_types=1);
 /**
  * Panelgate's broker, behind its socket: one connection, one request, one answer (src/broker/PROTOCOL.md).
  *
- * Who asks is what the kernel says about this process; nothing here says who somebody is. PHP cannot ask the kernel who is at the other end, so it looks at
- * the socket's place instead: socket and folders must be root's, and nobody else may be able to put another file there.
+ * Who asks is what the kernel says about this process; nothing here says who somebody is. PHP cannot ask the kernel who
+ * is at the other end, so it looks at the socket's place instead: socket and folders must be root's, and nobody else
+ * may be able to put another file there.
  */
 final class Modules_Panelgate_Broker
 {
@@ -37,7 +38,8 @@ final class Modules_Panelgate_Broker
      *
      * @param array<string, mixed> $args
      * @return mixed what the operation gives
-     * @throws Modules_Panelgate_Failure with the broker's kind; "unavailable" if there is no answer, "upgrade" if it is of another version
+     * @throws Modules_Panelgate_Failure with the broker's kind; "unavailable" if there is no answer, "upgrade" if it is
+     *     of another version
      */
     public function ask(string $op, array $args, string $reference)
     {
@@ -84,7 +86,8 @@ final class Modules_Panelgate_Broker
             $whole = $whole ?? array_merge($part, ['sites' => []]);
             $whole['sites'] = array_merge($whole['sites'], array_values($part['sites']));
             $next = $part['next'] ?? null;
-            if (($next !== null && (!is_int($next) || $next <= $from)) || count($whole['sites']) > self::SITES_PER_ACCOUNT) {
+            $stuck = $next !== null && (!is_int($next) || $next <= $from);
+            if ($stuck || count($whole['sites']) > self::SITES_PER_ACCOUNT) {
                 throw $this->unavailable('its answer has no end');
             }
             $from = $next;

@@ -23,14 +23,17 @@ final class Modules_Panelgate_Chooser
     public $total = 0;
 
     /** @throws Modules_Panelgate_Failure if nothing can be shown at all */
-    public static function of(Modules_Panelgate_Visitor $visitor, Modules_Panelgate_Broker $broker, string $reference): self
-    {
+    public static function of(
+        Modules_Panelgate_Visitor $visitor,
+        Modules_Panelgate_Broker $broker,
+        string $reference
+    ): self {
         $chooser = new self();
         $known = [];
         foreach ($visitor->domains(false) as $domain) {
             $known[strtolower((string)$domain->getName())] = $domain;
         }
-        $first = null;
+        $failures = [];
         foreach ($visitor->domains(true) as $main) {
             if (count($chooser->accounts) >= self::SUBSCRIPTIONS) {
                 break;
@@ -38,13 +41,15 @@ final class Modules_Panelgate_Chooser
             try {
                 $chooser->add($main, $known, $visitor->binding(), $broker, $reference);
             } catch (Modules_Panelgate_Failure $failure) {
-                $first = $first ?? $failure;
-                pm_Log::warn("panelgate $reference: {$failure->kind()}: {$failure->getMessage()}");
+                $failures[] = $failure;
             }
         }
         // One subscription in trouble does not hide the others.
-        if ($chooser->rows === [] && $first !== null) {
-            throw $first;
+        if ($chooser->rows === [] && $failures !== []) {
+            throw $failures[0];
+        }
+        foreach ($failures as $failure) {
+            pm_Log::warn("panelgate $reference: {$failure->kind()}: {$failure->getMessage()}");
         }
         usort($chooser->rows, static function (array $a, array $b): int {
             return [$a['kind'] !== 'main', $a['shown']] <=> [$b['kind'] !== 'main', $b['shown']];
@@ -64,8 +69,13 @@ final class Modules_Panelgate_Chooser
     }
 
     /** @param array<string, pm_Domain> $known the panel's domains by their names in ASCII */
-    private function add(pm_Domain $main, array $known, string $binding, Modules_Panelgate_Broker $broker, string $reference): void
-    {
+    private function add(
+        pm_Domain $main,
+        array $known,
+        string $binding,
+        Modules_Panelgate_Broker $broker,
+        string $reference
+    ): void {
         $account = Modules_Panelgate_Visitor::account($main);
         if (in_array($account, $this->accounts, true)) {
             return;
@@ -76,7 +86,8 @@ final class Modules_Panelgate_Chooser
         $aliases = [];
         $names = array_column($overview['sites'], 'domain');
         foreach ($overview['sites'] as $site) {
-            if (!is_array($site) || !is_string($site['domain'] ?? null) || !in_array($site['kind'] ?? null, self::KINDS, true)) {
+            $fits = is_array($site) && in_array($site['kind'] ?? null, self::KINDS, true);
+            if (!$fits || !is_string($site['domain'] ?? null)) {
                 throw new Modules_Panelgate_Failure('unavailable', 'the broker\'s answer is malformed');
             }
             $of = $site['alias_of'] ?? null;
@@ -99,15 +110,17 @@ final class Modules_Panelgate_Chooser
     {
         $shown = $domain === null ? $site['domain'] : (string)$domain->getDisplayName();
         $shown = $shown === '' ? $site['domain'] : $shown;
-        $refused = is_string($site['refused'] ?? null) ? (new Modules_Panelgate_Failure($site['refused'], ''))->kind() : null;
-        preg_match('/^./u', $shown, $initial);
+        $refused = $site['refused'] ?? null;
+        $refused = is_string($refused) ? (new Modules_Panelgate_Failure($refused, ''))->kind() : null;
+        preg_match('/^./u', $shown, $first);
+        $initial = $first[0] ?? '';
         return [
             'account' => $account,
             // The number by which the panel is asked again whether this is theirs.
             'id' => $domain === null ? $main : (string)$domain->getId(),
             'site' => $site['domain'],
             'shown' => $shown,
-            'initial' => function_exists('mb_strtoupper') ? mb_strtoupper($initial[0] ?? '', 'UTF-8') : strtoupper($initial[0] ?? ''),
+            'initial' => function_exists('mb_strtoupper') ? mb_strtoupper($initial, 'UTF-8') : strtoupper($initial),
             'kind' => $site['kind'],
             'refused' => $refused,
             'target' => is_string($site['alias_of'] ?? null) ? $site['alias_of'] : null,

@@ -6,8 +6,9 @@ if (!interface_exists('EventListener')) {
 }
 
 /**
- * Tells the broker which account something has happened to. It runs inside the panel's process, as the panel's user, after the change: it says a name
- * and nothing else, waits a moment at most, and never fails. What is not heard here is found by `panelgate reconcile`, or told by the event handlers.
+ * Tells the broker which account something has happened to. It runs inside the panel's process, as the panel's user,
+ * after the change: it says a name and nothing else, waits a moment at most, and never fails. What is not heard here is
+ * found by `panelgate reconcile`, or told by the event handlers.
  */
 class Modules_Panelgate_EventListener implements EventListener
 {
@@ -26,7 +27,8 @@ class Modules_Panelgate_EventListener implements EventListener
         try {
             $end = microtime(true) + self::SECONDS;
             $reference = Modules_Panelgate_Reference::random();
-            foreach (array_slice($this->accounts((string)$action, $objectId, (array)$oldValues, (array)$newValues), 0, self::ACCOUNTS) as $account) {
+            $accounts = $this->accounts((string)$action, $objectId, (array)$oldValues, (array)$newValues);
+            foreach (array_slice($accounts, 0, self::ACCOUNTS) as $account) {
                 $left = $end - microtime(true);
                 if ($left <= 0) {
                     return;

@@ -5,15 +5,15 @@ declare(strict_types=1);
 /**
  * The events of the panel that Panelgate wants to know of, and the event handlers that tell it as root.
  *
- * The listener (EventListener.php) and the handlers say the same things: the first knows the account and may ask for nothing but a fresh look at it, the
- * second know old and new names. An event that arrives twice has one effect.
+ * The listener (EventListener.php) and the handlers say the same things: the first knows the account and may ask for
+ * nothing but a fresh look at it, the second know old and new names. An event that arrives twice has one effect.
  */
 final class Modules_Panelgate_Events
 {
     public const DOMAIN = 'domain';
     public const CLIENT = 'client';
 
-    /** The names, as `plesk bin event_handler` and the listener have them, with what the event's number is the number of. */
+    /** The names, as `plesk bin event_handler` and the listener have them, with whose number an event has. */
     public const ALL = [
         'domain_create' => self::DOMAIN,
         'domain_update' => self::DOMAIN,
@@ -61,7 +61,8 @@ final class Modules_Panelgate_Events
     }
 
     /**
-     * Makes the panel's event handlers those that are wanted: adds what lacks, removes what is ours and too many. Does nothing twice.
+     * Makes the panel's event handlers those that are wanted: adds what lacks, removes what is ours and too many. Does
+     * nothing twice.
      *
      * @return string[] what was done, and what could not be, for people
      */
@@ -72,7 +73,8 @@ final class Modules_Panelgate_Events
             return self::unregister();
         }
         if (!is_executable($command)) {
-            return ["Event handlers are left out: $command is not there. Install the package panelgate, then run: plesk bin extension --exec panelgate register.php"];
+            return ["Event handlers are left out: $command is not there. Install the package panelgate, then run: "
+                . 'plesk bin extension --exec panelgate register.php'];
         }
         $wanted = self::offered();
         $said = [];
@@ -84,8 +86,9 @@ final class Modules_Panelgate_Events
             }
         }
         foreach ($wanted as $event) {
-            $arguments = ['--create', '-command', "$command $event", '-priority', self::PRIORITY, '-user', 'root', '-event', $event];
-            $said = array_merge($said, self::run($arguments, "handler for $event is registered"));
+            $what = ['-command', "$command $event", '-priority', self::PRIORITY, '-user', 'root', '-event', $event];
+            $done = "handler for $event is registered";
+            $said = array_merge($said, self::run(array_merge(['--create'], $what), $done));
         }
         return $said;
     }
@@ -107,7 +110,7 @@ final class Modules_Panelgate_Events
     /**
      * The event handlers that run our command.
      *
-     * @return array<int, string> the events by the handlers' numbers; a second handler for the same event has an empty one
+     * @return array<int, string> the events by the handlers' numbers; a second handler for an event has an empty one
      */
     public static function registered(string $command): array
     {
@@ -150,7 +153,7 @@ final class Modules_Panelgate_Events
         if ($code === 0) {
             return ["Event $done."];
         }
-        $said = is_array($answer) ? trim((string)($answer['stderr'] ?? '') . ' ' . (string)($answer['stdout'] ?? '')) : '';
-        return ["Not done: event $done. Plesk says: " . substr($said, 0, 300)];
+        $said = is_array($answer) ? ($answer['stderr'] ?? '') . ' ' . ($answer['stdout'] ?? '') : '';
+        return ["Not done: event $done. Plesk says: " . substr(trim($said), 0, 300)];
     }
 }

@@ -3,7 +3,8 @@
 declare(strict_types=1);
 
 /**
- * What went wrong, by the stable name of its kind (Modules_Panelgate_Kinds). The message is for the administrator's log, never for the page.
+ * What went wrong, by the stable name of its kind (Modules_Panelgate_Kinds). The message is for the administrator's
+ * log, never for the page.
  */
 final class Modules_Panelgate_Failure extends RuntimeException
 {

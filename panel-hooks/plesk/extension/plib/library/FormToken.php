@@ -3,10 +3,12 @@
 declare(strict_types=1);
 
 /**
- * The panel's own token against forged forms. The panel checks it before any controller runs; a form of ours carries it so that it gets that far.
+ * The panel's own token against forged forms. The panel checks it before any controller runs; a form of ours carries it
+ * so that it gets that far.
  *
- * How an extension gets at the token is not documented, so that both ways are taken: from a form of the panel's own here, and from the panel's page by
- * htdocs/js/panelgate.js. What decides in our code is the broker's token, which is bound to session, operation and website.
+ * How an extension gets at the token is not documented, so that both ways are taken: from a form of the panel's own
+ * here, and from the panel's page by htdocs/js/panelgate.js. What decides in our code is the broker's token, which is
+ * bound to session, operation and website.
  */
 final class Modules_Panelgate_FormToken
 {
@@ -34,8 +36,9 @@ final class Modules_Panelgate_FormToken
     {
         $expected = self::current();
         // A token that is another one each time cannot be compared here; the panel has done so then.
-        $comparable = $expected !== '' && $expected === self::current() && Modules_Panelgate_Settings::isOn('panelToken');
-        if ($comparable && (!is_string($given) || !hash_equals($expected, $given))) {
+        $comparable = $expected !== '' && $expected === self::current();
+        $wanted = $comparable && Modules_Panelgate_Settings::isOn('panelToken');
+        if ($wanted && (!is_string($given) || !hash_equals($expected, $given))) {
             throw new Modules_Panelgate_Failure('token-rejected', 'the form lacks the panel\'s token');
         }
     }

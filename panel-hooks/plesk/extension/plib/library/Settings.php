@@ -3,7 +3,8 @@
 declare(strict_types=1);
 
 /**
- * The settings that an administrator may write into panel.ini, section [ext-panelgate]. A value that cannot be one counts as the default.
+ * The settings that an administrator may write into panel.ini, section [ext-panelgate]. A value that cannot be one
+ * counts as the default.
  */
 final class Modules_Panelgate_Settings
 {
@@ -23,7 +24,8 @@ final class Modules_Panelgate_Settings
     public static function broker(): Modules_Panelgate_Broker
     {
         $seconds = self::value('timeout');
-        $seconds = is_numeric($seconds) && $seconds >= 1 && $seconds <= 600 ? (float)$seconds : (float)self::DEFAULTS['timeout'];
+        $possible = is_numeric($seconds) && $seconds >= 1 && $seconds <= 600;
+        $seconds = (float)($possible ? $seconds : self::DEFAULTS['timeout']);
         return new Modules_Panelgate_Broker(self::path('socket'), $seconds);
     }
 

@@ -3,7 +3,8 @@
 declare(strict_types=1);
 
 /**
- * Who looks at the page, and what of the panel is theirs. Everything that a request names is checked here before anything else happens with it.
+ * Who looks at the page, and what of the panel is theirs. Everything that a request names is checked here before
+ * anything else happens with it.
  */
 final class Modules_Panelgate_Visitor
 {
@@ -53,8 +54,8 @@ final class Modules_Panelgate_Visitor
     }
 
     /**
-     * Refuses a name that the panel knows as a domain of somebody else. What the panel does not know by that name (an alias) is left to the broker,
-     * which only opens what belongs to the account.
+     * Refuses a name that the panel knows as a domain of somebody else. What the panel does not know by that name (an
+     * alias) is left to the broker, which only opens what belongs to the account.
      *
      * @throws Modules_Panelgate_Failure "site-not-found"
      */
@@ -83,7 +84,9 @@ final class Modules_Panelgate_Visitor
         } catch (pm_Exception $error) {
             // A view of the panel that has no current domains: their own are meant then.
         }
-        $domains = is_array($domains) && $domains !== [] ? $domains : pm_Domain::getDomainsByClient($this->client, $mainOnly);
+        if (!is_array($domains) || $domains === []) {
+            $domains = pm_Domain::getDomainsByClient($this->client, $mainOnly);
+        }
         $mine = [];
         foreach ($domains as $domain) {
             if ($this->client->hasAccessToDomain((int)$domain->getId()) === true) {
@@ -127,7 +130,7 @@ final class Modules_Panelgate_Visitor
             $parts[] = is_string($_COOKIE[$name] ?? null) ? $_COOKIE[$name] : '';
         }
         if (implode('', $parts) === '') {
-            throw new Modules_Panelgate_Failure('internal', 'the panel\'s session has no identifier that forms could be bound to');
+            throw new Modules_Panelgate_Failure('internal', 'the panel has no session that forms could be bound to');
         }
         $parts[] = (string)$this->client->getId();
         return hash('sha256', implode("\0", $parts));

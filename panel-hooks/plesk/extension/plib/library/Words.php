@@ -3,7 +3,8 @@
 declare(strict_types=1);
 
 /**
- * The texts, in the language of the panel's user. The files below plib/resources/locales are generated from Panelgate's own catalogues.
+ * The texts, in the language of the panel's user. The files below plib/resources/locales are generated from Panelgate's
+ * own catalogues.
  */
 final class Modules_Panelgate_Words
 {

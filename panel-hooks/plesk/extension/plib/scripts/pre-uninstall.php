@@ -1,6 +1,7 @@
 <?php
 
-// Runs before the extension's files go: takes away what it has registered with the panel. Nothing of it holds up the removal.
+// Runs before the extension's files go: takes away what it has registered with the panel. Nothing of it holds up the
+// removal.
 
 pm_Context::init('panelgate');
 

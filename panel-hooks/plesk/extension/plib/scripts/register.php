@@ -1,7 +1,7 @@
 <?php
 
-// Registers what is missing: plesk bin extension --exec panelgate register.php
-// Whatever happens here, the extension stays: what could not be done is said, and `panelgate reconcile` does without events.
+// Registers what is missing: plesk bin extension --exec panelgate register.php Whatever happens here, the extension
+// stays: what could not be done is said, and `panelgate reconcile` does without events.
 
 pm_Context::init('panelgate');
 
