@@ -76,9 +76,11 @@ fn kinds_file() -> String {
 
 #[test]
 fn the_copies_are_what_the_sources_say() {
-    let style = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/templates/page.css");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let styles = ["src/web/templates/page.css", "panel-hooks/plesk/extra.css"];
+    let style: String = styles.iter().map(|file| std::fs::read_to_string(root.join(file)).unwrap()).collect();
     let mut files: Vec<(PathBuf, String)> = vec![
-        ("htdocs/css/panelgate.css".into(), std::fs::read_to_string(style).unwrap()),
+        ("htdocs/css/panelgate.css".into(), style),
         ("plib/library/Kinds.php".into(), kinds_file()),
     ];
     for language in Language::ALL {
