@@ -18,10 +18,14 @@ pub fn sentence(kind: panelgate::error::ErrorKind) -> String {
 #[test]
 fn a_click_opens_what_is_the_visitors_and_nothing_else() {
     crate::needs_root!();
-    use panelgate::error::ErrorKind::{BadRequest, Forbidden, Prefetch, SiteNotFound, SiteWithoutHosting, Suspended};
+    use panelgate::error::ErrorKind::{
+        BadRequest, Forbidden, Prefetch, SiteNotFound, SiteWithoutHosting, Suspended,
+    };
     let world = World::start();
     // Main, additional (which names no system user itself) and subdomain; by both names of the number.
-    for (number, name) in [(MAIN, "alice.example"), (IDN, "xn--bcher-kva.example"), (SUB, "blog.alice.example")] {
+    for (number, name) in
+        [(MAIN, "alice.example"), (IDN, "xn--bcher-kva.example"), (SUB, "blog.alice.example")]
+    {
         for key in ["site_id", "dom_id"] {
             let before = world.sessions();
             let page = world.get("alice", &format!("{INDEX}?{key}={number}"));
@@ -55,7 +59,9 @@ fn a_click_opens_what_is_the_visitors_and_nothing_else() {
         refused("alice", &format!("{INDEX}?site_id={bad}"), 400, BadRequest);
     }
     refused("alice", &format!("{INDEX}?site_id[]=11"), 400, BadRequest);
-    for (name, value) in [("Sec-Purpose", "prefetch;prerender"), ("Purpose", "prefetch"), ("X-Moz", "prefetch")] {
+    for (name, value) in
+        [("Sec-Purpose", "prefetch;prerender"), ("Purpose", "prefetch"), ("X-Moz", "prefetch")]
+    {
         let page = world.request("GET", "alice", &index(MAIN), &[(name, value)], None);
         assert!(page.status == 403 && page.body.contains(&sentence(Prefetch)), "{page:?}");
     }
@@ -93,14 +99,24 @@ fn the_list_opens_what_it_shows_to_whom_it_was_shown() {
         ("site", "blog.alice.example"),
         ("token", &token),
     ];
-    let with = |name: &'static str, value: &'static str| form.map(|pair| if pair.0 == name { (name, value) } else { pair });
-    let post = |session: &str, fields: &[(&str, &str)]| world.request("POST", session, OPEN, &[], Some(fields));
-    assert_eq!(post("alice", &with("forgery_protection_token", "")).status, 403, "the panel lets no such form past");
+    let with = |name: &'static str, value: &'static str| {
+        form.map(|pair| if pair.0 == name { (name, value) } else { pair })
+    };
+    let post =
+        |session: &str, fields: &[(&str, &str)]| world.request("POST", session, OPEN, &[], Some(fields));
+    assert_eq!(
+        post("alice", &with("forgery_protection_token", "")).status,
+        403,
+        "the panel lets no such form past"
+    );
     // Even where the panel looked away.
     world.set("/lets_forms_past", json!(true));
     let refused = |session: &str, fields: &[(&str, &str)], status: u16, kind| {
         let page = post(session, fields);
-        assert!(page.status == status && page.body.contains(&sentence(kind)), "{session} {fields:?}: {page:?}");
+        assert!(
+            page.status == status && page.body.contains(&sentence(kind)),
+            "{session} {fields:?}: {page:?}"
+        );
     };
     refused("alice", &with("forgery_protection_token", ""), 403, TokenRejected);
     world.set("/hides_token", json!(true));
@@ -137,14 +153,20 @@ fn settings_and_languages() {
     // A language without texts is English, and still the panel's wish to the builder.
     assert!(world.get("alice-ja", LIST).body.contains("lang=\"en\" dir=\"ltr\""));
     let empty = world.get("empty", LIST);
-    assert!(empty.status == 200 && empty.body.contains("There is no website in your account yet"), "{empty:?}");
+    assert!(
+        empty.status == 200 && empty.body.contains("There is no website in your account yet"),
+        "{empty:?}"
+    );
     world.set("/settings/realStatus", json!("off"));
     let page = world.get("alice", &format!("{INDEX}?site_id={OF_B}"));
     assert!(page.status == 200 && page.body.contains("Reference number"), "{page:?}");
     world.set("/settings/redirect", json!("0"));
     let page = world.get("alice", &format!("{INDEX}?site_id={MAIN}"));
     assert!(page.status == 200 && page.location.is_empty(), "{page:?}");
-    assert!(page.body.contains("http-equiv=\"refresh\"") && page.body.contains("href=\"https://"), "{page:?}");
+    assert!(
+        page.body.contains("http-equiv=\"refresh\"") && page.body.contains("href=\"https://"),
+        "{page:?}"
+    );
     // What cannot be a setting is the default.
     world.set("/settings/timeout", json!("soon"));
     world.set("/settings/socket", json!("/no; such=place"));

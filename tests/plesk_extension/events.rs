@@ -49,9 +49,13 @@ fn the_listener_names_the_account_and_nothing_else() {
     assert_eq!(accounts(&world, "domain_delete", 999, old, json!({})), ["pggone"]);
     assert_eq!(accounts(&world, "domain_delete", 999, json!({}), json!([])), Vec::<String>::new());
     // A subscription that moved, and a customer with all that is theirs.
-    let moved = (json!({ "system_user": "pgold" }), json!({ "system_user": "pgbob", "domain_name": "bob.example" }));
+    let moved =
+        (json!({ "system_user": "pgold" }), json!({ "system_user": "pgbob", "domain_name": "bob.example" }));
     assert_eq!(accounts(&world, "phys_hosting_update", OF_B, moved.0, moved.1), ["pgold", "pgbob"]);
-    assert_eq!(accounts(&world, "client_status_update", 1, json!({}), json!({ "status": "16" })), ["pgalice"]);
+    assert_eq!(
+        accounts(&world, "client_status_update", 1, json!({}), json!({ "status": "16" })),
+        ["pgalice"]
+    );
     assert_eq!(accounts(&world, "client_status_update", 77, json!({}), json!({})), Vec::<String>::new());
     // What cannot be an account's name goes no further.
     let odd = json!({ "system_user": "../root", "domain_name": ["x"] });
@@ -100,7 +104,8 @@ fn handlers_come_and_go_with_the_extension_and_no_others_are_touched() {
     assert_eq!(world.extension_script("register.php"), "");
     let twice = json!({ "name": "x", "priority": "50", "user": "root", "command": format!("{command} domain_create") });
     world.set("/handlers/40", twice);
-    let old = json!({ "name": "x", "priority": "50", "user": "root", "command": format!("{command} no_more") });
+    let old =
+        json!({ "name": "x", "priority": "50", "user": "root", "command": format!("{command} no_more") });
     world.set("/handlers/41", old);
     world.set("/handlers/42", json!({ "name": "x", "priority": "0", "user": "root", "command": format!("{command}s domain_create") }));
     let foreign = format!("{command}s domain_create");
@@ -133,7 +138,10 @@ fn the_administrators_page_shows_what_is_and_is_nobody_elses() {
     let mut world = World::start();
     let page = world.get("admin", ADMIN);
     assert_eq!(page.status, 200, "{page:?}");
-    assert!(page.body.contains(env!("CARGO_PKG_VERSION")) && page.body.contains("panelgate doctor"), "{page:?}");
+    assert!(
+        page.body.contains(env!("CARGO_PKG_VERSION")) && page.body.contains("panelgate doctor"),
+        "{page:?}"
+    );
     assert!(page.body.contains("<dd><bdi dir=\"ltr\">plesk</bdi></dd>"), "{page:?}");
     assert!(page.body.contains("The panel reports events") && page.body.contains("Please look"), "{page:?}");
     world.extension_script("register.php");

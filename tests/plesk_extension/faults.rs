@@ -10,7 +10,10 @@ use crate::world::{MAIN, PANEL, World, frame};
 fn expect(world: &World, what: &str, kind: ErrorKind) {
     let page = world.get("alice", &format!("{INDEX}?site_id={MAIN}"));
     assert_eq!(page.status, kind.http_status(), "{what}: {page:?}");
-    assert!(page.body.contains(&sentence(kind)) && page.body.contains("Reference number"), "{what}: {page:?}");
+    assert!(
+        page.body.contains(&sentence(kind)) && page.body.contains("Reference number"),
+        "{what}: {page:?}"
+    );
     assert!(page.location.is_empty(), "{what}: {page:?}");
     for internal in ["broker.sock", "/tmp/", "systemctl"] {
         assert!(!page.body.contains(internal), "{what}: {internal} is for the log: {page:?}");
@@ -23,7 +26,8 @@ fn answers_that_are_none() {
     let mut world = World::start();
     world.stop_broker();
     expect(&world, "no broker", Unavailable);
-    let good = r#"{"v":1,"ok":{"url":"https://builder.example/s","account":"pgalice","site":"alice.example"}}"#;
+    let good =
+        r#"{"v":1,"ok":{"url":"https://builder.example/s","account":"pgalice","site":"alice.example"}}"#;
     let url = |url: &str| frame(&json!({ "v": 1, "ok": { "url": url } }).to_string());
     let error = |kind: &str| frame(&json!({ "v": 1, "error": { "kind": kind, "message": "m" } }).to_string());
     let mut cut = frame(good);
@@ -36,7 +40,11 @@ fn answers_that_are_none() {
         ("a frame that is too large", large, Unavailable),
         ("an empty frame", vec![0; 4], Unavailable),
         ("no JSON", frame("yes"), Unavailable),
-        ("not UTF-8", frame("{\"v\":1,\"ok\":\"\u{0}\"").iter().map(|byte| byte | 0x80).collect(), Unavailable),
+        (
+            "not UTF-8",
+            frame("{\"v\":1,\"ok\":\"\u{0}\"").iter().map(|byte| byte | 0x80).collect(),
+            Unavailable,
+        ),
         ("a list", frame("[1]"), Unavailable),
         ("no version", frame(r#"{"ok":{}}"#), Unavailable),
         ("another version", frame(r#"{"v":2,"ok":{}}"#), Upgrade),
@@ -117,7 +125,8 @@ fn what_the_broker_says_is_text() {
         json!({ "v": 1, "ok": { "sites": [site("<img src=x onerror=alert(1)>", "addon")], "next": null } }),
     );
     let (first, second) = (first.to_string(), second.to_string());
-    let pretender = world.pretend(move |request| frame(if request.contains("\"from\":1") { &second } else { &first }));
+    let pretender =
+        world.pretend(move |request| frame(if request.contains("\"from\":1") { &second } else { &first }));
     let page = world.get("alice", LIST);
     assert_eq!(page.status, 200, "{page:?}");
     assert!(page.body.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{}", page.body);

@@ -79,10 +79,8 @@ fn the_copies_are_what_the_sources_say() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let styles = ["src/web/templates/page.css", "panel-hooks/plesk/extra.css"];
     let style: String = styles.iter().map(|file| std::fs::read_to_string(root.join(file)).unwrap()).collect();
-    let mut files: Vec<(PathBuf, String)> = vec![
-        ("htdocs/css/panelgate.css".into(), style),
-        ("plib/library/Kinds.php".into(), kinds_file()),
-    ];
+    let mut files: Vec<(PathBuf, String)> =
+        vec![("htdocs/css/panelgate.css".into(), style), ("plib/library/Kinds.php".into(), kinds_file())];
     for language in Language::ALL {
         let path = format!("plib/resources/locales/{}.php", locale(*language));
         files.push((path.into(), locale_file(*language)));
@@ -115,13 +113,20 @@ fn what_only_the_extension_says_is_said_in_every_language_and_used() {
     for key in english.keys() {
         // Some keys are put together: the name of a check or of a fact behind its group.
         let last = key.trim_end_matches(".help").rsplit('.').next().unwrap();
-        assert!(code.contains(&format!("'{key}'")) || code.contains(&format!("'{last}'")), "{key} is not used");
+        assert!(
+            code.contains(&format!("'{key}'")) || code.contains(&format!("'{last}'")),
+            "{key} is not used"
+        );
     }
     for language in Language::ALL {
         let own = catalogue(&root.join(format!("{}.json", language.code())));
         assert!(own.keys().eq(english.keys()), "{}: the keys are not those of English", language.code());
         for (key, text) in own {
-            assert!(!text.trim().is_empty() && !text.contains(['<', '>', '&', '{']), "{} {key}", language.code());
+            assert!(
+                !text.trim().is_empty() && !text.contains(['<', '>', '&', '{']),
+                "{} {key}",
+                language.code()
+            );
         }
     }
 }

@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-#[path = "../common/mod.rs"]
-mod common;
 mod browser;
 mod click;
+#[path = "../common/mod.rs"]
+mod common;
 mod events;
 mod faults;
 mod generated;

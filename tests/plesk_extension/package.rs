@@ -57,7 +57,8 @@ fn php_reads_every_file_and_so_does_an_old_one() {
         let text = std::fs::read_to_string(&file).unwrap();
         let place = file.display();
         assert!(text.starts_with("<?php\n") && !text.contains('\r') && !text.contains('\t'), "{place}");
-        let written = file.extension().is_some_and(|kind| kind == "php") && !file.starts_with(source().join("plib/resources"));
+        let written = file.extension().is_some_and(|kind| kind == "php")
+            && !file.starts_with(source().join("plib/resources"));
         let long = text.lines().position(|line| line.chars().count() > 120);
         assert!(!written || long.is_none(), "{place}: line {} is long", long.unwrap_or_default() + 1);
         let name = file.file_stem().unwrap().to_str().unwrap();

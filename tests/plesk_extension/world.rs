@@ -98,8 +98,7 @@ impl World {
         let rows = std::fs::read_to_string(&file).unwrap();
         assert!(rows.contains("\t0\tvrt_hst\t"), "{rows}");
         std::fs::write(&file, rows.replace("\t0\tvrt_hst\t", "\t16\tvrt_hst\t")).unwrap();
-        let mut passwd =
-            std::fs::OpenOptions::new().append(true).open(root.join("etc/passwd")).unwrap();
+        let mut passwd = std::fs::OpenOptions::new().append(true).open(root.join("etc/passwd")).unwrap();
         writeln!(passwd, "pgpsaadm:x:{PANEL}:{PANEL}::/nonexistent:/usr/sbin/nologin").unwrap();
     }
 
@@ -219,7 +218,10 @@ impl World {
     fn start_php(&mut self) {
         let log = std::fs::File::create(self.path("panel.log")).unwrap();
         let mut command = self.php(None);
-        command.arg("-S").arg(format!("127.0.0.1:{}", self.port)).arg(self.copy_of_stand_ins().join("router.php"));
+        command
+            .arg("-S")
+            .arg(format!("127.0.0.1:{}", self.port))
+            .arg(self.copy_of_stand_ins().join("router.php"));
         self.php = Some(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
         let port = self.port;
         wait_for("php", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
