@@ -23,6 +23,9 @@ fn locale(language: Language) -> &'static str {
     }
 }
 
+/// The groups of texts that the extension's pages have; the others belong to pages that it has not.
+const GROUPS: [&str; 8] = ["page", "chooser", "kind", "state", "failure", "redirect", "notice", "error"];
+
 const HEAD: &str = "<?php\n\n// Generated: UPDATE_PLESK=1 cargo test --test plesk_extension generated\n\n";
 
 /// A text in single quotes.
@@ -40,6 +43,7 @@ fn texts(language: Language) -> BTreeMap<String, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let file = format!("{}.json", language.code());
     let mut all = catalogue(&root.join("src/web/messages").join(&file));
+    all.retain(|key, _| GROUPS.contains(&key.split('.').next().unwrap()));
     for (key, text) in catalogue(&root.join("panel-hooks/plesk/messages").join(&file)) {
         assert!(all.insert(key.clone(), text).is_none(), "{file}: {key} stands in both catalogues");
     }
