@@ -14,6 +14,7 @@ mod jobs_lock;
 mod lifecycle;
 mod publications;
 mod published;
+mod reached;
 mod rename;
 mod sites;
 
