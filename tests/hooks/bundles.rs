@@ -86,7 +86,8 @@ fn small(dir: &Path, umask: &str) -> PathBuf {
     pack(&dir.join(format!("built-{umask}")), &program, umask)
 }
 
-fn unpack(archive: &Path, into: &Path) {
+/// Unpacks as root's `tar -p` does.
+pub fn unpack(archive: &Path, into: &Path) {
     std::fs::create_dir_all(into).unwrap();
     let done = Command::new("tar").arg("-xzpf").arg(archive).arg("-C").arg(into).status().unwrap();
     assert!(done.success());
