@@ -254,9 +254,10 @@ fn the_directadmin_plugin_installs_twice_and_leaves_as_it_came() {
     assert!(!conf.contains('@') && !conf.contains("run_as"), "{conf}");
     let after = std::fs::read_to_string(&items).unwrap();
     assert!(
-        after.starts_with(&format!("{before}\npanelgate=type=checkbox&")) && after.lines().count() == 2,
+        after.starts_with(&format!("{before}\npanelgate=type=checkbox&")) && after.lines().count() == 3,
         "{after}"
     );
+    assert!(after.contains("\npanelgate_sites=type=text&"), "{after}");
 
     let (well, _) = script(&plugin, "update.sh");
     assert!(well);

@@ -8,5 +8,6 @@ mod common;
 mod cpanel;
 mod directadmin;
 mod hostile;
+mod store;
 mod tree;
 mod whm;

@@ -8,6 +8,7 @@ fn account(name: &str, uid: u32) -> Account {
         owner: None,
         plan: None,
         addons: Vec::new(),
+        site_limit: None,
         locale: None,
         contact: None,
         suspended: false,
