@@ -114,6 +114,8 @@ pub enum Operation {
     ViewPublication,
     /// Take back what is published.
     ChangePublication,
+    /// Have the server examined.
+    Examine,
     /// Tell of an event of the panel's.
     TellEvents,
     /// Have the panel asked anew about an account.
@@ -162,6 +164,7 @@ const RULES: [Rule; 17] = [
     Rule { operation: Operation::Publish,     name: "publish",   account: false, panel_user: false, web_front: false, standing: Standing::Needed },
     Rule { operation: Operation::ViewPublication,   name: "publication", account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::ChangePublication, name: "unpublish",   account: false, panel_user: false, web_front: false, standing: Standing::NotFromRoot },
+    Rule { operation: Operation::Examine,     name: "doctor",    account: false, panel_user: true,  web_front: true,  standing: Standing::None },
     Rule { operation: Operation::TellEvents,  name: "event",     account: false, panel_user: false, web_front: false, standing: Standing::None },
     Rule { operation: Operation::Refresh,     name: "refresh",   account: true,  panel_user: true,  web_front: false, standing: Standing::None },
 ];
