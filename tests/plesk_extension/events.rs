@@ -8,7 +8,8 @@ use crate::world::{IDN, MAIN, OF_B, World, frame};
 fn tell(world: &World, action: &str, number: u32, old: Value, new: Value) {
     let file = world.path("psa/admin/plib/modules/panelgate/library/EventListener.php");
     let lines = format!(
-        "interface EventListener {{ public function handleEvent($type, $id, $action, $old, $new); }}\n\
+        "foreach (spl_autoload_functions() as $loader) {{ spl_autoload_unregister($loader); }}\n\
+         interface EventListener {{ public function handleEvent($type, $id, $action, $old, $new); }}\n\
          $listener = require '{}';\n\
          if (!in_array('{action}', $listener->filterActions(), true)) {{ exit(3); }}\n\
          $listener->handleEvent('domain', {number}, '{action}', json_decode('{old}', true), json_decode('{new}', true));\necho 'done';",

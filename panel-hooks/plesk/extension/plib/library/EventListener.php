@@ -5,6 +5,13 @@ if (!interface_exists('EventListener')) {
     return null;
 }
 
+// The panel may call it while another extension's classes are the ones that are found by their names.
+foreach (['Kinds', 'Failure', 'Reference', 'Broker', 'Settings', 'Events', 'Visitor'] as $name) {
+    if (!class_exists("Modules_Panelgate_$name")) {
+        require_once __DIR__ . "/$name.php";
+    }
+}
+
 /**
  * Tells the broker which account something has happened to. It runs inside the panel's process, as the panel's user,
  * after the change: it says a name and nothing else, waits a moment at most, and never fails. What is not heard here is
