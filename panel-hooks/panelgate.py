@@ -251,6 +251,7 @@ SIGNATURES = {
     "pgate_backup_poll": (_STATUS, [_OBJECT, ctypes.c_uint64, _OUT, _OUT]),
     "pgate_backup_wait": (_STATUS, [_OBJECT, ctypes.c_uint64, ctypes.c_uint32, _OUT, _OUT]),
     "pgate_backup_cancel": (_STATUS, [_OBJECT, ctypes.c_uint64, _OUT, _OUT]),
+    "pgate_event": (_STATUS, [_OBJECT, _TEXT, _TEXT, ctypes.c_size_t, _OUT, _OUT]),
     "pgate_error_code": (_STATUS, [_OBJECT]),
     "pgate_error_name": (_TEXT, [_OBJECT]),
     "pgate_error_message": (_TEXT, [_OBJECT]),
@@ -576,6 +577,14 @@ class Gate(_Owned):
     def backup_cancel(self, job: int) -> Json:
         """pgate_backup_cancel(): wants a backup to end. For root only."""
         return _dict(self._json("pgate_backup_cancel", _number(job, 64, "job")))
+
+    def event(self, source: Text, payload: bytes = b"") -> Json:
+        """pgate_event(): tells of an event of the panel's. source: "cpanel", "directadmin/NAME", "plesk/EVENT" or "plain"; payload: what the hook was given, as it is.
+        Returns event, account, job and ignored. Waits for nothing but the disk."""
+        if not isinstance(payload, bytes):
+            raise TypeError("the payload must be bytes")
+        # By address and length: it may hold NUL.
+        return _dict(self._json("pgate_event", _text(source, "source"), payload, len(payload)))
 
     def _account(self, function: str, name: Optional[bytes]) -> "Account":
         out = ctypes.c_void_p()

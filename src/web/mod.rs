@@ -12,6 +12,7 @@ pub mod dialect;
 mod endpoint;
 mod form;
 mod guard;
+mod live_api;
 pub mod messages;
 mod meta;
 mod page;

@@ -86,7 +86,8 @@ fn small(dir: &Path, umask: &str) -> PathBuf {
     pack(&dir.join(format!("built-{umask}")), &program, umask)
 }
 
-fn unpack(archive: &Path, into: &Path) {
+/// Unpacks as root's `tar -p` does.
+pub fn unpack(archive: &Path, into: &Path) {
     std::fs::create_dir_all(into).unwrap();
     let done = Command::new("tar").arg("-xzpf").arg(archive).arg("-C").arg(into).status().unwrap();
     assert!(done.success());
@@ -253,9 +254,10 @@ fn the_directadmin_plugin_installs_twice_and_leaves_as_it_came() {
     assert!(!conf.contains('@') && !conf.contains("run_as"), "{conf}");
     let after = std::fs::read_to_string(&items).unwrap();
     assert!(
-        after.starts_with(&format!("{before}\npanelgate=type=checkbox&")) && after.lines().count() == 2,
+        after.starts_with(&format!("{before}\npanelgate=type=checkbox&")) && after.lines().count() == 3,
         "{after}"
     );
+    assert!(after.contains("\npanelgate_sites=type=text&"), "{after}");
 
     let (well, _) = script(&plugin, "update.sh");
     assert!(well);

@@ -65,8 +65,13 @@ fn what_is_not_there_is_not_empty_and_bytes_stay_as_they_are() {
     let tree = Tree::recording();
     tell(&tree, &["site_delete"], &[("OLD_DOMAIN_NAME", "gone.example"), ("NEW_DOMAIN_NAME", "")]);
     assert_eq!(payload(&tree.record()), b"OLD_DOMAIN_NAME=gone.example\0NEW_DOMAIN_NAME=");
+    // Something has happened, and nobody says to what: everything is looked at.
     tell(&tree, &["site_delete"], NOTHING);
-    assert_eq!(payload(&tree.record()), b"");
+    let record = tree.record();
+    assert_eq!(
+        (record["source"].as_str(), payload(&record).as_slice()),
+        (Some("plain"), &b"{\"event\": \"reconcile\"}"[..])
+    );
     let odd = b"\xff\n= *\x01 \xc3\xa9";
     let mut command = Command::new(tree.path("plesk/panelgate-event"));
     command.arg("domain_update").env_clear().env("NEW_DOMAIN_NAME", std::ffi::OsStr::from_bytes(odd));
@@ -90,12 +95,12 @@ fn whatever_happens_plesk_goes_on() {
         tell(&tree, words, &[("OLD_DOMAIN_NAME", "a.example")]);
     }
     tree.mode("fails");
-    tell(&tree, &["domain_delete"], NOTHING);
+    tell(&tree, &["domain_delete"], &[("OLD_DOMAIN_NAME", "a.example")]);
     // The only one so far: the words before it named no event.
     assert_eq!(tree.record()["source"], "plesk/domain_delete");
     // This would not come back if the answer were waited for.
     tree.mode("hangs");
-    tell(&tree, &["domain_delete"], NOTHING);
+    tell(&tree, &["domain_delete"], &[("OLD_DOMAIN_NAME", "a.example")]);
     tree.go();
     assert_eq!(tree.record()["source"], "plesk/domain_delete");
     let broken = Tree::new();

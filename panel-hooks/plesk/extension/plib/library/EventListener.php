@@ -26,7 +26,7 @@ class Modules_Panelgate_EventListener implements EventListener
 
     public function filterActions()
     {
-        return array_keys(Modules_Panelgate_Events::ALL);
+        return array_keys(array_diff(Modules_Panelgate_Events::ALL, [Modules_Panelgate_Events::OTHER]));
     }
 
     public function handleEvent($objectType, $objectId, $action, $oldValues, $newValues)
@@ -34,19 +34,32 @@ class Modules_Panelgate_EventListener implements EventListener
         try {
             $end = microtime(true) + self::SECONDS;
             $reference = Modules_Panelgate_Reference::random();
-            $accounts = $this->accounts((string)$action, $objectId, (array)$oldValues, (array)$newValues);
-            foreach (array_slice($accounts, 0, self::ACCOUNTS) as $account) {
+            $wishes = $this->wishes((string)$action, $objectId, (array)$oldValues, (array)$newValues);
+            foreach (array_slice($wishes, 0, self::ACCOUNTS) as $wish) {
                 $left = $end - microtime(true);
                 if ($left <= 0) {
                     return;
                 }
                 $broker = new Modules_Panelgate_Broker(Modules_Panelgate_Settings::path('socket'), $left);
-                $broker->ask('refresh', ['account' => $account], $reference);
+                $broker->ask('refresh', $wish, $reference);
             }
         } catch (Throwable $error) {
             // The panel's own work is done and must not look as if it had failed.
             pm_Log::debug('panelgate: an event was not passed on: ' . $error->getMessage());
         }
+    }
+
+    /** @return array<int, array<string, string>> whom the panel shall be asked about: accounts, else the site alone */
+    private function wishes(string $action, $objectId, array $old, array $new): array
+    {
+        $accounts = $this->accounts($action, $objectId, $old, $new);
+        $wishes = array_map(static function (string $account): array {
+            return ['account' => $account];
+        }, $accounts);
+        $name = Modules_Panelgate_Events::value($old, 'domain_name');
+        $name = $name ?? Modules_Panelgate_Events::value($new, 'domain_name');
+        // It is gone, and the event does not say whose it was: the broker knows whose it was last.
+        return $wishes === [] && $name !== null ? [['site' => $name]] : $wishes;
     }
 
     /** @return string[] the system users of the subscriptions that the event is about */

@@ -39,6 +39,26 @@ final class Modules_Panelgate_Health
         return $health;
     }
 
+    /**
+     * What `panelgate doctor` finds, which the broker may have to find out first.
+     *
+     * @return array<int, array{name: string, state: string, text: string, advice: string}>
+     * @throws Modules_Panelgate_Failure what the broker says
+     */
+    public static function examine(string $reference): array
+    {
+        $report = Modules_Panelgate_Settings::broker()->ask('doctor', [], $reference);
+        $found = [];
+        foreach (is_array($report) && is_array($report['checks'] ?? null) ? $report['checks'] : [] as $check) {
+            $line = [];
+            foreach (['name', 'state', 'text', 'advice'] as $part) {
+                $line[$part] = is_array($check) && is_string($check[$part] ?? null) ? $check[$part] : '';
+            }
+            $found[] = $line;
+        }
+        return $found;
+    }
+
     /** The version of this extension, which is the one of the package that it came with. */
     public static function version(): string
     {

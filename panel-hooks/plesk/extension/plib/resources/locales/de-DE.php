@@ -5,6 +5,8 @@
 $messages = [
     'admin.checks' => 'Prüfungen',
     'admin.doctor' => 'Die vollständige Untersuchung mit Hinweisen zu jedem Befund macht root auf der Kommandozeile:',
+    'admin.examine' => 'Server untersuchen',
+    'admin.examined' => 'Was die Untersuchung ergab',
     'admin.failed' => 'Aufgegebene Aufträge',
     'admin.lead' => 'Was der Dienst hinter dem Website-Baukasten meldet. Auf dieser Seite lässt sich nichts ändern.',
     'admin.opened' => 'Geöffnete Sitzungen',

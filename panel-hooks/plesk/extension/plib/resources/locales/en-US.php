@@ -5,6 +5,8 @@
 $messages = [
     'admin.checks' => 'Checks',
     'admin.doctor' => 'The whole examination, with what to do about each finding, is made on the command line by root:',
+    'admin.examine' => 'Examine the server',
+    'admin.examined' => 'What the examination found',
     'admin.failed' => 'Jobs given up',
     'admin.lead' => 'What the service behind the Website Builder reports. Nothing can be changed on this page.',
     'admin.opened' => 'Sessions opened',

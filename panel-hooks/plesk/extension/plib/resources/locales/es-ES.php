@@ -5,6 +5,8 @@
 $messages = [
     'admin.checks' => 'Comprobaciones',
     'admin.doctor' => 'El examen completo, con lo que hay que hacer en cada caso, lo hace root en la línea de comandos:',
+    'admin.examine' => 'Examinar el servidor',
+    'admin.examined' => 'Resultado del examen',
     'admin.failed' => 'Tareas abandonadas',
     'admin.lead' => 'Lo que informa el servicio del creador de sitios web. En esta página no se puede cambiar nada.',
     'admin.opened' => 'Sesiones abiertas',

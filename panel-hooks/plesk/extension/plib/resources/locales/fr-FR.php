@@ -5,6 +5,8 @@
 $messages = [
     'admin.checks' => 'Vérifications',
     'admin.doctor' => 'L’examen complet, avec la marche à suivre pour chaque constat, se fait en ligne de commande par root :',
+    'admin.examine' => 'Examiner le serveur',
+    'admin.examined' => 'Résultat de l’examen',
     'admin.failed' => 'Tâches abandonnées',
     'admin.lead' => 'Ce que signale le service du créateur de sites. Rien ne peut être modifié sur cette page.',
     'admin.opened' => 'Sessions ouvertes',

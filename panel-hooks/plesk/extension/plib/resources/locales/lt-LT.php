@@ -5,6 +5,8 @@
 $messages = [
     'admin.checks' => 'Patikros',
     'admin.doctor' => 'Visą patikrą su patarimais dėl kiekvieno radinio root atlieka komandų eilutėje:',
+    'admin.examine' => 'Patikrinti serverį',
+    'admin.examined' => 'Patikros rezultatai',
     'admin.failed' => 'Nutrauktos užduotys',
     'admin.lead' => 'Ką praneša svetainių kūrimo įrankio tarnyba. Šiame puslapyje nieko keisti negalima.',
     'admin.opened' => 'Atvertos sesijos',
