@@ -4,7 +4,7 @@
 
 $messages = [
     'admin.checks' => 'الفحوص',
-    'admin.doctor' => 'الفحص الكامل، مع ما ينبغي فعله بشأن كل نتيجة، يجريه root من سطر الأوامر:',
+    'admin.doctor' => 'الفحص نفسه من سطر الأوامر بصفة root:',
     'admin.examine' => 'فحص الخادم',
     'admin.examined' => 'نتائج الفحص',
     'admin.failed' => 'المهام المتروكة',

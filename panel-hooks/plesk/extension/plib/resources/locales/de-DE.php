@@ -4,7 +4,7 @@
 
 $messages = [
     'admin.checks' => 'Prüfungen',
-    'admin.doctor' => 'Die vollständige Untersuchung mit Hinweisen zu jedem Befund macht root auf der Kommandozeile:',
+    'admin.doctor' => 'Dieselbe Untersuchung, auf der Kommandozeile als root:',
     'admin.examine' => 'Server untersuchen',
     'admin.examined' => 'Was die Untersuchung ergab',
     'admin.failed' => 'Aufgegebene Aufträge',

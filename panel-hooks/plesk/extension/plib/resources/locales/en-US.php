@@ -4,7 +4,7 @@
 
 $messages = [
     'admin.checks' => 'Checks',
-    'admin.doctor' => 'The whole examination, with what to do about each finding, is made on the command line by root:',
+    'admin.doctor' => 'The same examination, on the command line as root:',
     'admin.examine' => 'Examine the server',
     'admin.examined' => 'What the examination found',
     'admin.failed' => 'Jobs given up',

@@ -4,7 +4,7 @@
 
 $messages = [
     'admin.checks' => 'Comprobaciones',
-    'admin.doctor' => 'El examen completo, con lo que hay que hacer en cada caso, lo hace root en la línea de comandos:',
+    'admin.doctor' => 'El mismo examen, en la línea de comandos como root:',
     'admin.examine' => 'Examinar el servidor',
     'admin.examined' => 'Resultado del examen',
     'admin.failed' => 'Tareas abandonadas',

@@ -4,7 +4,7 @@
 
 $messages = [
     'admin.checks' => 'Vérifications',
-    'admin.doctor' => 'L’examen complet, avec la marche à suivre pour chaque constat, se fait en ligne de commande par root :',
+    'admin.doctor' => 'Le même examen, en ligne de commande en tant que root :',
     'admin.examine' => 'Examiner le serveur',
     'admin.examined' => 'Résultat de l’examen',
     'admin.failed' => 'Tâches abandonnées',

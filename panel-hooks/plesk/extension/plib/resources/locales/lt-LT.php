@@ -4,7 +4,7 @@
 
 $messages = [
     'admin.checks' => 'Patikros',
-    'admin.doctor' => 'Visą patikrą su patarimais dėl kiekvieno radinio root atlieka komandų eilutėje:',
+    'admin.doctor' => 'Ta pati patikra komandų eilutėje, kaip root:',
     'admin.examine' => 'Patikrinti serverį',
     'admin.examined' => 'Patikros rezultatai',
     'admin.failed' => 'Nutrauktos užduotys',
