@@ -19,8 +19,6 @@ foreach (['Kinds', 'Failure', 'Reference', 'Broker', 'Settings', 'Events', 'Visi
  */
 class Modules_Panelgate_EventListener implements EventListener
 {
-    /** How long one event may take, in seconds. */
-    const SECONDS = 0.08;
     /** Accounts that one event is about at most: a customer may have many subscriptions. */
     const ACCOUNTS = 20;
 
@@ -32,7 +30,7 @@ class Modules_Panelgate_EventListener implements EventListener
     public function handleEvent($objectType, $objectId, $action, $oldValues, $newValues)
     {
         try {
-            $end = microtime(true) + self::SECONDS;
+            $end = microtime(true) + Modules_Panelgate_Settings::eventSeconds();
             $reference = Modules_Panelgate_Reference::random();
             $wishes = $this->wishes((string)$action, $objectId, (array)$oldValues, (array)$newValues);
             foreach (array_slice($wishes, 0, self::ACCOUNTS) as $wish) {
