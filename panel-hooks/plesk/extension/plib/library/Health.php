@@ -34,7 +34,7 @@ final class Modules_Panelgate_Health
         $health->check('events', static function (): array {
             $command = Modules_Panelgate_Settings::path('eventCommand');
             $count = count(array_filter(Modules_Panelgate_Events::registered($command)));
-            return [$count > 0, null, (string)$count];
+            return [$count > 0 || !Modules_Panelgate_Settings::isOn('eventHandlers'), null, (string)$count];
         });
         return $health;
     }
