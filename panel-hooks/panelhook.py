@@ -58,6 +58,11 @@ def answer(work: Callable[[], Answer], seconds: float = ANSWER_SECONDS) -> Answe
     said = _read(reader, 4096, end)[0].decode("ascii", "replace")
     if said[:2] in ("1 ", "0 "):
         return said[0] == "1", said[2:]
+    try:
+        if os.waitpid(child, os.WNOHANG)[0] == child:
+            return False, "the hook's work ended without a word"
+    except OSError:
+        pass  # The caller does not keep its children's ends, so nobody knows.
     return True, "taken; it goes on in the background"
 
 

@@ -66,14 +66,19 @@ const DIRECTADMIN: &str = "\
     -rwxr-xr-x user/index.html\n\
     -rwxr-xr-x user/index.raw\n";
 
-/// Packs both bundles around this program; the folder they are in.
-pub fn pack(built: &Path, program: &Path, umask: &str) -> PathBuf {
+/// Packs the bundles of these panels around this program, quickly; the folder they are in.
+pub fn pack(built: &Path, program: &Path, umask: &str, panels: &[&str]) -> PathBuf {
     std::fs::create_dir_all(built).unwrap();
     assert!(Command::new("cp").arg(program).arg(built.join("panelgate-cgi")).status().unwrap().success());
     let script = format!("umask {umask}; exec \"$0\" \"$@\"");
-    let words = ["cpanel", "directadmin"];
     let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(script).arg(source("packaging/bundles")).arg(built).args(words);
+    command
+        .arg("-c")
+        .arg(script)
+        .arg(source("packaging/bundles"))
+        .arg(built)
+        .args(panels)
+        .env("COMPRESSION", "1");
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     built.join("bundles")
@@ -83,7 +88,7 @@ pub fn pack(built: &Path, program: &Path, umask: &str) -> PathBuf {
 fn small(dir: &Path, umask: &str) -> PathBuf {
     let program = dir.join("program");
     std::fs::write(&program, "#!/bin/sh\nexit 0\n").unwrap();
-    pack(&dir.join(format!("built-{umask}")), &program, umask)
+    pack(&dir.join(format!("built-{umask}")), &program, umask, &["cpanel", "directadmin"])
 }
 
 /// Unpacks as root's `tar -p` does.

@@ -19,7 +19,7 @@ fn unpacked(trial: &Trial, panel: &str, folder: &str) -> PathBuf {
     let program = built.path().join("stripped");
     let stripped = Command::new("strip").arg("-o").arg(&program).arg(common::cgi_program()).status().unwrap();
     assert!(stripped.success());
-    let bundles = pack(built.path(), &program, "022");
+    let bundles = pack(built.path(), &program, "022", &[panel]);
     let tree = trial.dir.path().join("panelgate");
     unpack(&bundles.join(format!("panelgate-{panel}.tar.gz")), &tree);
     std::fs::copy(trial.config(), tree.join(folder).join("panelgate.ini")).unwrap();
