@@ -3,6 +3,10 @@
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
+use panelgate::config::PanelKind;
+
+use crate::common::{self, SITE_MAIN};
+use crate::store;
 use crate::tree::{NOTHING, Stdin, Tree, payload, run};
 
 /// Every name that goes on, behind OLD_ and NEW_.
@@ -106,4 +110,28 @@ fn whatever_happens_plesk_goes_on() {
     let broken = Tree::new();
     std::fs::write(broken.path("panelgate.py"), "this is no Python").unwrap();
     tell(&broken, &["domain_delete"], NOTHING);
+}
+
+/// With the library itself.
+#[test]
+fn an_event_is_in_the_store_and_no_password_is() {
+    if !common::is_root() {
+        return;
+    }
+    let (trial, tree) = store::world(PanelKind::Plesk, "");
+    assert_eq!(store::panelgate(&trial, &["open", "--account", &trial.account, SITE_MAIN]).0, Some(0));
+    let asked = trial.builder.requests().len();
+    let values = [
+        ("OLD_DOMAIN_NAME", SITE_MAIN),
+        ("NEW_DOMAIN_NAME", SITE_MAIN),
+        ("NEW_SYSTEM_USER", trial.account.as_str()),
+        ("NEW_SYSTEM_USER_PASSWORD", "hunter2-in-the-clear"),
+    ];
+    tell(&tree, &["domain_update"], &values);
+    common::wait_for("the job", || store::jobs(&trial).iter().any(|kind| kind == "sync-site"));
+    tell(&tree, &["template_domain_update"], NOTHING);
+    common::wait_for("the comparison", || store::jobs(&trial).iter().any(|kind| kind == "reconcile"));
+    assert_eq!(trial.builder.requests().len(), asked, "a hook asks the builder nothing");
+    assert!(store::holds(trial.dir.path(), b"sync-site"), "the store is looked through");
+    assert!(!store::holds(trial.dir.path(), b"hunter2-in-the-clear"));
 }
