@@ -39,19 +39,13 @@ pub(crate) fn write(directory: &Path) -> io::Result<()> {
     fs::write(man.join("panelgate.ini.5"), settings())
 }
 
-/// The command without what is hidden below it: completions would offer that too.
+/// The command without those below it that are hidden: completions would offer them too.
 fn visible(command: &Command) -> Command {
-    let below = command.get_subcommands().filter(|command| !command.is_hide_set());
-    let mut visible = Command::new(command.get_name().to_owned())
+    Command::new("panelgate")
         .version(panelgate::VERSION)
-        .disable_version_flag(command.get_version().is_none())
         .disable_help_subcommand(true)
         .args(command.get_arguments().cloned())
-        .subcommands(below.map(visible));
-    if let Some(about) = command.get_about() {
-        visible = visible.about(about.clone());
-    }
-    visible
+        .subcommands(command.get_subcommands().filter(|command| !command.is_hide_set()).cloned())
 }
 
 /// Writes the page of a command and those of the commands below it.
@@ -83,7 +77,9 @@ fn after(roff: &mut Roff, text: &str) {
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
         match line.strip_suffix(':') {
-            Some(heading) if !line.starts_with(' ') && lines.peek().is_some_and(|next| next.starts_with(' ')) => {
+            Some(heading)
+                if !line.starts_with(' ') && lines.peek().is_some_and(|next| next.starts_with(' ')) =>
+            {
                 roff.control("SH", [heading.to_uppercase().as_str()]);
                 block(roff, &mut lines);
             }

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod calls;
+#[path = "../../packaging/manual/generate.rs"]
+mod generate;
 mod install;
 mod programs;
 mod session;
