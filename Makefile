@@ -4,6 +4,7 @@
 #   make demo      shows the whole path from the icon to the builder, on this machine, without root
 #   make test      runs every test; says what is missing on this machine
 #   make bench     measures, and writes tests/bench/README.md
+#   make bundles   packs what panels take in, into $(BUILT)/bundles
 #   make install   DESTDIR= PREFIX=/usr LIBDIR=$(PREFIX)/lib; needs nothing but what `make` has built
 #   make packages  builds for every Linux with glibc 2.28, makes DEB and RPM of it, and checks them: packaging/README.md
 #
@@ -45,9 +46,9 @@ GLIBC := 2.28
 MACHINE := $(shell uname -m)-unknown-linux-gnu
 TOOLS = $(CARGO_TARGET_DIR)/packaging-tools
 
-.PHONY: all programs page manual demo test bench install packages
+.PHONY: all programs page manual bundles demo test bench install packages
 
-all: page manual programs
+all: page manual programs bundles
 
 programs:
 	$(CARGO) build --release --locked --no-default-features --features cli,sandbox --lib --bin panelgate
@@ -67,6 +68,9 @@ page:
 		--no-default-features --features cgi --bin panelgate-cgi
 	mkdir -p $(BUILT)
 	cp $(CARGO_TARGET_DIR)/$(HOST)/$(PROFILE:dev=debug)/panelgate-cgi $(BUILT)/
+
+bundles: $(if $(PREBUILT),,page)
+	packaging/bundles "$(BUILT)"
 
 demo:
 	$(CARGO) build --locked --bin panelgate
@@ -112,6 +116,11 @@ install: $(if $(PREBUILT),,all)
 	$(INSTALL) -m 644 "$(BUILT)/completions/panelgate.bash" "$(DESTDIR)$(BASHDIR)/panelgate"
 	$(INSTALL) -m 644 "$(BUILT)/completions/_panelgate" "$(DESTDIR)$(ZSHDIR)/_panelgate"
 	$(INSTALL) -m 644 "$(BUILT)/completions/panelgate.fish" "$(DESTDIR)$(FISHDIR)/panelgate.fish"
+	# What panels take in, where it was built.
+	$(INSTALL) -d "$(DESTDIR)$(DATADIR)/bundles"
+	for bundle in "$(BUILT)"/bundles/*; do \
+		[ ! -e "$$bundle" ] || $(INSTALL) -m 644 "$$bundle" "$(DESTDIR)$(DATADIR)/bundles/" || exit 1; \
+	done
 	# What panels run. A file that is a program here is one there.
 	$(INSTALL) -d "$(DESTDIR)$(DATADIR)/panel-hooks"
 	cd panel-hooks && find . -name __pycache__ -prune -o -type f -print | while read -r file; do \
@@ -126,5 +135,7 @@ packages:
 	PATH="$(abspath $(TOOLS))/bin:$$PATH" cargo auditable zigbuild --release --locked --target $(MACHINE).$(GLIBC) \
 		--no-default-features --features cli,sandbox --lib --bin panelgate
 	cp $(addprefix $(CARGO_TARGET_DIR)/$(MACHINE)/release/,panelgate libpanelgate.so libpanelgate.a) "$(TOOLS)/built/"
+	packaging/bundles "$(TOOLS)/built"
+	rm -rf "$(CARGO_TARGET_DIR)/packages"
 	packaging/packages "$(TOOLS)/built" "$(CARGO_TARGET_DIR)/packages"
 	packaging/check --glibc $(GLIBC) "$(CARGO_TARGET_DIR)/packages"

@@ -60,7 +60,7 @@ fn it_comes_serves_is_upgraded_and_goes_without_a_trace_but_the_backups() {
     let (first, second) = (system.bring(&packages().deb), system.bring(&newer().deb));
     let dev = system.bring(&packages().deb_dev);
 
-    let said = system.run(&["dpkg", "-i", &first]);
+    let said = system.run(&["dpkg", "--force-unsafe-io", "-i", &first]);
     assert!(said.contains("panelgate: installed; next, as root: panelgate setup"), "{said}");
     is_installed(&system);
     programs_run(&system);
@@ -121,7 +121,7 @@ fn units_are_right(system: &System) {
 
 /// With what the package for developers has, and nothing of this source tree but the program.
 fn a_program_is_built(system: &System, dev: &str) {
-    system.run(&["dpkg", "-i", dev]);
+    system.run(&["dpkg", "--force-unsafe-io", "-i", dev]);
     let mut command = Command::new("pkg-config");
     command.args(["--cflags", "--libs", "panelgate"]).env("PKG_CONFIG_SYSROOT_DIR", system.root());
     command.env("PKG_CONFIG_LIBDIR", system.path(&format!("{}/pkgconfig", multiarch())));
@@ -147,7 +147,7 @@ fn upgrade_keeps_everything(system: &System, newer: &str) {
     system.run(&["systemctl", "disable", "panelgate-backup.timer"]);
     system.boot();
     // As started by a page of a panel: the program itself refuses to work below one.
-    let mut dpkg = system.command(&["dpkg", "-i", newer]);
+    let mut dpkg = system.command(&["dpkg", "--force-unsafe-io", "-i", newer]);
     dpkg.env("GATEWAY_INTERFACE", "CGI/1.1")
         .env("REQUEST_METHOD", "GET")
         .env("LD_PRELOAD", "/nonexistent/evil.so");
@@ -176,6 +176,11 @@ fn upgrade_keeps_everything(system: &System, newer: &str) {
 /// A package of a panel was changed.
 fn panel_updates_are_followed(system: &System) {
     system.put_recorder("usr/bin/panelgate", 0);
+    // Where setup was never run, there is nothing that could need a repair.
+    system.run(&["dpkg-trigger", "--by-package=dpkg", "/usr/local/psa/version"]);
+    system.run(&["dpkg", "--triggers-only", "panelgate"]);
+    assert_eq!(system.recorded("panelgate"), [""; 0]);
+    system.write("var/lib/panelgate/setup/installed", 0o600, "");
     for file in ["/usr/local/psa/version", "/usr/local/cpanel/version", "/opt/psa/version"] {
         system.run(&["dpkg-trigger", "--by-package=dpkg", file]);
     }

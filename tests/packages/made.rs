@@ -39,7 +39,8 @@ pub fn built() -> &'static Path {
         // The page is the packaged one where tests/run has built it.
         let page =
             std::env::var_os("PANELGATE_TEST_PAGE").map_or_else(crate::common::cgi_program, PathBuf::from);
-        symlink(page, built.join("panelgate-cgi")).unwrap();
+        // Bundles hold it, and what a debugger reads is most of it.
+        succeed(Command::new("strip").arg("-o").arg(built.join("panelgate-cgi")).arg(page));
         symlink(env!("CARGO_BIN_EXE_panelgate"), built.join("panelgate")).unwrap();
         let own = std::env::current_exe().unwrap();
         symlink(own.with_file_name("libpanelgate.so"), built.join("libpanelgate.so")).unwrap();

@@ -108,7 +108,10 @@ impl System {
 
     /// A command in the system, with the environment of an administrator's shell.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new("chroot");
+        // With the kernel's own files, in a view of the file systems that ends with the command.
+        let script = "mount --bind /proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c", script]);
         command.arg(self.root()).args(words).current_dir("/").env_clear();
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("HOME", "/root").env("LC_ALL", "C.UTF-8").env("DEBIAN_FRONTEND", "noninteractive");
