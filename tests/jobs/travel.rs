@@ -505,3 +505,48 @@ fn a_staging_directory_is_used_where_it_is_the_accounts() {
     std::fs::remove_dir_all(alice.home().join("backups")).unwrap();
     assert_eq!(with("detach", &staging)["removed"], 1);
 }
+
+/// Runs a command; gives the most memory in bytes that it, or a process that it waited for, had at a time.
+fn memory_of(command: &Command) -> u64 {
+    let script = "import resource, subprocess, sys\nsubprocess.check_call(sys.argv[1:], stdout=subprocess.DEVNULL)\n\
+                  print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+    let mut python = Command::new("python3");
+    python.args(["-I", "-c", script]).arg(command.get_program()).args(command.get_args());
+    let output = python.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn a_project_of_200_mb_travels_in_little_memory() {
+    needs_root!();
+    const SIZE: u64 = 200_000_000;
+    const MOST: u64 = 64 << 20;
+    let world = Travel::start("carry = yes");
+    let alice = &world.alice;
+    world.builder.set_large_project(&alice.site, SIZE);
+    let jobs = world.jobs();
+    let attach = world.command(&["backup", "attach", &alice.user.name, "--deadline", "3600"]);
+    let memory = memory_of(&attach);
+    assert_eq!(std::fs::metadata(alice.project()).unwrap().len(), SIZE);
+    assert!(memory < MOST, "{memory} bytes for attaching");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", jobs.0.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+    assert!(peak * 1024 < MOST, "{peak} KiB for the jobs");
+    drop(jobs);
+    // As it comes back.
+    let archive = pack(&world, alice);
+    world.detach(alice);
+    assert_eq!(alice.left(), Vec::<String>::new());
+    unpack(&archive, alice);
+    std::fs::remove_file(archive).unwrap();
+    assert_eq!(world.code(&["backup", "import", &alice.site, "--carried", "--yes"]).0, 0);
+    let memory = memory_of(&world.command(&["jobs", "--once"]));
+    assert!(memory < MOST, "{memory} bytes for taking it in");
+    let list = world.json(&["backup", "list", &alice.site]);
+    assert_eq!(
+        (&list[0]["size"], &list[0]["files"][0]["sha256"]),
+        (&json!(SIZE), &list[1]["files"][0]["sha256"])
+    );
+}
