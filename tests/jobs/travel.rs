@@ -550,3 +550,62 @@ fn a_project_of_200_mb_travels_in_little_memory() {
         (&json!(SIZE), &list[1]["files"][0]["sha256"])
     );
 }
+
+#[test]
+fn a_hook_in_python_lets_a_project_travel() {
+    needs_root!();
+    let world = Travel::start("carry = yes");
+    world.back_up();
+    let alice = &world.alice;
+    let library = std::env::current_exe().unwrap().parent().unwrap().join("libpanelgate.so");
+    let script = "import json, sys\nsys.path.insert(0, sys.argv[1])\nimport panelgate\n\
+                  with panelgate.Library(sys.argv[2]).open(config=sys.argv[3]) as gate:\n    \
+                  print(json.dumps(getattr(gate, sys.argv[4])(sys.argv[5])))";
+    let call = |function: &str| -> Value {
+        let mut python = Command::new("python3");
+        python.args(["-I", "-B", "-c", script, concat!(env!("CARGO_MANIFEST_DIR"), "/panel-hooks")]);
+        let output =
+            python.arg(&library).arg(world.config()).args([function, &alice.user.name]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    first(&call("backup_attach"), "attached");
+    assert!(alice.project().exists());
+    assert_eq!(call("backup_detach")["removed"], 1);
+    assert_eq!(alice.left(), Vec::<String>::new());
+}
+
+/// A broker, and the program as every user may run it.
+#[test]
+fn the_json_of_an_order_is_the_same_for_root_and_for_the_account() {
+    use std::os::unix::process::CommandExt;
+    needs_root!();
+    let world = Travel::start("");
+    let program = world.path("panelgate");
+    run(Command::new("cp").arg(env!("CARGO_BIN_EXE_panelgate")).arg(&program));
+    let socket = world.path("broker.sock");
+    let mut broker = world.command(&[]);
+    broker.arg("--socket").arg(&socket).arg("broker").stdout(Stdio::null()).stderr(Stdio::null());
+    let _broker = crate::travel_world::Running(broker.spawn().unwrap());
+    wait_for("the broker", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    let alice = &world.alice;
+    let own = |more: &[&str]| -> Value {
+        let mut command = Command::new(&program);
+        command.arg("--socket").arg(&socket).args(["backup", "create", &alice.site, "--json"]).args(more);
+        let output = command.uid(alice.user.uid).gid(alice.user.gid).current_dir("/").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let roots = |more: &[&str]| world.json(&[&["backup", "create", &alice.site], more].concat());
+    let (first, second) = (roots(&[]), own(&[]));
+    assert_eq!((&first[0]["id"], &first[0]["subject"]), (&second[0]["id"], &second[0]["subject"]));
+    let keys = |value: &Value| value[0].as_object().unwrap().keys().cloned().collect::<Vec<String>>();
+    assert_eq!(keys(&first), keys(&second));
+    assert_eq!((&first[0]["joined"], &second[0]["joined"]), (&json!(false), &json!(true)));
+    let _jobs = world.jobs();
+    let (first, second) = (roots(&["--wait"]), own(&["--wait"]));
+    assert_eq!(keys(&first), keys(&second));
+    for key in ["id", "kind", "lane", "subject", "site", "state", "percent", "queued"] {
+        assert_eq!(first[0][key], second[0][key], "{key}: {first} {second}");
+    }
+}
