@@ -559,7 +559,7 @@ fn a_hook_in_python_lets_a_project_travel() {
     let alice = &world.alice;
     let library = std::env::current_exe().unwrap().parent().unwrap().join("libpanelgate.so");
     let script = "import json, sys\nsys.path.insert(0, sys.argv[1])\nimport panelgate\n\
-                  with panelgate.Library(sys.argv[2]).open(config=sys.argv[3]) as gate:\n    \
+                  with panelgate.Library(sys.argv[2]).open(sys.argv[3]) as gate:\n    \
                   print(json.dumps(getattr(gate, sys.argv[4])(sys.argv[5])))";
     let call = |function: &str| -> Value {
         let mut python = Command::new("python3");
