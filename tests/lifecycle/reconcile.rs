@@ -33,7 +33,10 @@ fn what_no_hook_has_told_is_found_and_looked_after() {
         .map(|(site, drift)| (site.to_owned(), drift.to_owned()));
     assert_eq!(drifts(&reconcile(&world, &["--dry-run"])), want);
     world.once();
-    assert!(world.jobs("sync-site").is_empty() && world.blocked("bob.example").is_empty(), "a trial does nothing");
+    assert!(
+        world.jobs("sync-site").is_empty() && world.blocked("bob.example").is_empty(),
+        "a trial does nothing"
+    );
     assert_eq!(drifts(&reconcile(&world, &[])), want);
     world.once();
     assert_eq!((world.blocked("bob.example"), world.jobs("remove-site").len()), (vec![true], 1));

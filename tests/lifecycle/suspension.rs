@@ -24,7 +24,11 @@ fn a_suspension_reaches_the_builder_once_and_so_does_its_end() {
     let first = world.tell("suspend", &["--account", "alice"]);
     assert!(first["job"].is_u64() && first["ignored"].is_null(), "{first}");
     assert!(world.row("shop.example").unwrap().floor > floor, "credentials end before the panel hears ok");
-    assert_eq!(world.tell("suspend", &["--account", "alice"])["job"], first["job"], "equal events are joined");
+    assert_eq!(
+        world.tell("suspend", &["--account", "alice"])["job"],
+        first["job"],
+        "equal events are joined"
+    );
     world.once();
     for _ in 0..3 {
         world.tell("suspend", &["--account", "alice"]);
@@ -66,7 +70,10 @@ fn an_event_is_a_hint_the_panel_decides() {
     world.open("alice", "alice.example");
     world.tell("unsuspend", &["--account", "alice"]);
     world.once();
-    assert_eq!((world.blocked("shop.example"), world.blocked("alice.example")), (vec![true, false], vec![false]));
+    assert_eq!(
+        (world.blocked("shop.example"), world.blocked("alice.example")),
+        (vec![true, false], vec![false])
+    );
 }
 
 #[test]
@@ -114,7 +121,10 @@ fn a_renamed_site_takes_its_project_with_it() {
     world.configure("[call website/rename]\nenabled = no\n[lifecycle]\ngrace = 1s");
     let sites = ["third.example", "shop.example"];
     world.account("alice", &Made { created: "1", sites: &sites, ..Made::default() });
-    world.tell("rename", &["--account", "alice", "--old-domain", "second.example", "--domain", "third.example"]);
+    world.tell(
+        "rename",
+        &["--account", "alice", "--old-domain", "second.example", "--domain", "third.example"],
+    );
     world.once();
     assert_eq!(world.row("third.example").unwrap().key.as_str(), "second.example");
     world.open("alice", "third.example");

@@ -29,23 +29,42 @@ fn every_payload_is_answered_and_no_password_is_kept() {
     let large = vec![b'{'; (1 << 20) + 1];
     let payloads: Vec<(&str, Vec<u8>, i32)> = vec![
         ("cpanel", cpanel("Accounts::Create", json!({ "user": "alice", "pass": SECRET })), 0),
-        ("cpanel", cpanel("Accounts::suspendacct", json!({ "args": { "user": "alice", "reason": SECRET } })), 0),
-        ("cpanel", json!({ "context": { "category": "Passwd", "event": "ChangePasswd", "stage": "post" },
-            "data": { "user": "alice", "new_password": SECRET } }).to_string().into_bytes(), 0),
+        (
+            "cpanel",
+            cpanel("Accounts::suspendacct", json!({ "args": { "user": "alice", "reason": SECRET } })),
+            0,
+        ),
+        (
+            "cpanel",
+            json!({ "context": { "category": "Passwd", "event": "ChangePasswd", "stage": "post" },
+            "data": { "user": "alice", "new_password": SECRET } })
+            .to_string()
+            .into_bytes(),
+            0,
+        ),
         ("cpanel", cpanel("Accounts::Remove", json!({ "user": SECRET.replace('-', " ") })), 2),
         ("cpanel", Vec::new(), 0),
         ("cpanel", b"\xff\xfe".to_vec(), 2),
         ("cpanel", large, 2),
         ("directadmin/user_suspend_post", format!("username=alice\0passwd={SECRET}\0").into_bytes(), 0),
         ("directadmin/domain_destroy_post", b"username=alice\0domain=shop.example\0".to_vec(), 0),
-        ("plesk/domain_delete", format!("OLD_DOMAIN_NAME=shop.example\0OLD_SYSTEM_USER_PASSWORD={SECRET}\0").into_bytes(), 0),
-        ("plesk/site_update", json!({ "old": { "Domain Name": "shop.example", "password": SECRET } }).to_string().into_bytes(), 0),
+        (
+            "plesk/domain_delete",
+            format!("OLD_DOMAIN_NAME=shop.example\0OLD_SYSTEM_USER_PASSWORD={SECRET}\0").into_bytes(),
+            0,
+        ),
+        (
+            "plesk/site_update",
+            json!({ "old": { "Domain Name": "shop.example", "password": SECRET } }).to_string().into_bytes(),
+            0,
+        ),
         ("plain", json!({ "event": "plan", "account": "nobody" }).to_string().into_bytes(), 0),
         ("nowhere", b"{}".to_vec(), 2),
     ];
     for (source, payload, code) in payloads {
         let output = world.pipe(source, &payload);
-        let place = format!("{source} {:?}: {output:?}", String::from_utf8_lossy(&payload[..payload.len().min(60)]));
+        let place =
+            format!("{source} {:?}: {output:?}", String::from_utf8_lossy(&payload[..payload.len().min(60)]));
         assert_eq!(output.status.code(), Some(code), "{place}");
         let answer: Value = serde_json::from_slice(&output.stdout).expect(&place);
         if code == 0 {

@@ -47,7 +47,10 @@ impl World {
         std::fs::create_dir_all(world.path("root/etc/panelgate/accounts.d")).unwrap();
         world.configure("[lifecycle]\ngrace = 1s");
         world.users(&[("alice", 2001), ("bob", 2002), ("carol", 2003)]);
-        world.account("alice", &Made { created: "1", sites: &["alice.example", "shop.example"], ..Made::default() });
+        world.account(
+            "alice",
+            &Made { created: "1", sites: &["alice.example", "shop.example"], ..Made::default() },
+        );
         world.account("bob", &Made { created: "2", sites: &["bob.example"], ..Made::default() });
         world
     }
@@ -99,7 +102,8 @@ impl World {
             let kind = if index == 0 { "main" } else { "addon" };
             let (site, suspended) =
                 site.strip_prefix('!').map_or((*site, ""), |site| (site, "suspended = yes\n"));
-            text += &format!("[site {site}]\nkind = {kind}\ndocument_root = /home/{name}/{site}\n{suspended}");
+            text +=
+                &format!("[site {site}]\nkind = {kind}\ndocument_root = /home/{name}/{site}\n{suspended}");
         }
         let draft = self.path(&format!("{name}.draft"));
         std::fs::write(&draft, text).unwrap();
