@@ -8,6 +8,7 @@ mod common;
 mod cpanel;
 mod directadmin;
 mod hostile;
+mod plesk;
 mod store;
 mod tree;
 mod whm;
