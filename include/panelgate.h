@@ -1084,6 +1084,53 @@ pgate_status pgate_backup_wait(const pgate *handle,
 pgate_status pgate_backup_cancel(const pgate *handle, uint64_t job, char **out, pgate_error **err);
 
 /**
+ * Puts the newest backup of each of an account's projects where the panel's own backup takes it
+ * along: into ~/.panelgate/backup/, or, if staging is not NULL and that directory is the account's
+ * own, into panelgate/backup/ below it. Only a process that runs as the account writes there. To be
+ * called before the panel packs the account's home; pgate_backup_detach() takes away what was put
+ * there. For root only.
+ *
+ * A backup that is older than the configuration allows is made anew if the builder gives it within
+ * deadline_seconds; 0: what there is is taken. A builder that is slow or down is no error. Copying
+ * has bounds of its own.
+ *
+ * *out becomes a JSON object: account, carry (false: it is switched off, and nothing was done),
+ * place ("home", "staging" or null) and sites, an array of objects with site, state ("attached",
+ * "old", "none", "refused"), made (seconds since 1970 or null), size (bytes or null) and note (why
+ * it is not as it should be, or null), which the caller frees with pgate_string_free(). Members and
+ * states may be added in later versions.
+ *
+ * Errors: PGATE_ERR_FORBIDDEN, PGATE_ERR_ACCOUNT_NOT_FOUND, PGATE_ERR_PANEL_DATA,
+ * PGATE_ERR_STORE. None of them is a reason not to make the panel's backup.
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_backup_attach(const pgate *handle,
+                                 const char *account,
+                                 const char *staging,
+                                 uint32_t deadline_seconds,
+                                 char **out,
+                                 pgate_error **err);
+
+/**
+ * Takes away what pgate_backup_attach() has put there, once the panel has packed the account, or
+ * given up. What another backup of the panel needs that runs at the same time stays until that one
+ * ends. What cannot be taken away now goes later by itself. For root only.
+ *
+ * *out becomes a JSON object: account, removed (how many projects went), uses (how many other
+ * backups of the panel need them), which the caller frees with pgate_string_free().
+ *
+ * Errors: those of pgate_backup_attach(), PGATE_ERR_UNAVAILABLE, PGATE_ERR_BACKUP_FAILED.
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_backup_detach(const pgate *handle,
+                                 const char *account,
+                                 const char *staging,
+                                 char **out,
+                                 pgate_error **err);
+
+/**
  * Tells of an event of the panel's: an account was made, renamed, suspended, removed and so on.
  * What follows from it is on the disk when this returns, and is done by the program that runs jobs,
  * which asks the panel anew: an event is a hint.

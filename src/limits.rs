@@ -445,6 +445,9 @@ pub const BACKUP_JOIN: Duration = Duration::from_secs(10 * 60);
 /// Most backups of one project that an account is shown.
 pub const BACKUPS_SHOWN: usize = 100;
 
+/// Time after which a page that shows a backup in progress looks again.
+pub const BACKUP_PAGE_WAIT: Duration = Duration::from_secs(5);
+
 /// Generations of publication credentials that are taken: the current one and those before it.
 pub const CREDENTIAL_GENERATIONS: u64 = 3;
 
@@ -597,6 +600,27 @@ pub const INSTALLATRON_REPLY_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Most pages of a list of Installatron's.
 pub const INSTALLATRON_PAGES: usize = 200;
+
+/// Longest wait for new backups of an account's projects before the panel backs it up, where the caller does not say how long.
+pub const CARRY_WAIT: Duration = Duration::from_secs(60);
+
+/// How often it is looked meanwhile whether they are there.
+pub const CARRY_POLL: Duration = Duration::from_millis(200);
+
+/// Longest work of the worker that copies one project into or out of a home.
+pub const CARRY_COPY_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// Time after which a project in a home that nobody has taken away is taken to be left over, and goes.
+pub const CARRY_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// Bytes that a project leaves free in a home, as far as the file system says what is free.
+pub const CARRY_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Largest label of a project in a home, in bytes.
+pub const CARRY_LABEL_BYTES: u64 = 4 * 1024;
+
+/// Most projects in a home that are looked at.
+pub const CARRIED_SHOWN: usize = 100;
 
 /// Largest payload of one event of the panel's, in bytes.
 pub const EVENT_BYTES: usize = 1024 * 1024;

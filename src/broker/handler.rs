@@ -1,6 +1,7 @@
 //! From a request to an answer: decode, find out who it is, let the use cases decide and act, encode.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::backup;
+use crate::ops::backup::{self, ProjectFile};
 use crate::ops::event::{self, RefreshRequest};
 use crate::ops::policy::{self, Operation};
 use crate::ops::quota::Quota;
@@ -102,13 +103,13 @@ impl Desk {
         self.counts.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Answers a frame of the uid that the kernel named; `load`: requests queued and running. With a promise the answer is not the last word.
-    pub(super) fn answer(&self, uid: u32, frame: &[u8], load: (usize, usize)) -> (Answer, Option<Promise>) {
+    /// Answers a frame of the uid that the kernel named; `load`: requests queued and running.
+    pub(super) fn answer(&self, uid: u32, frame: &[u8], load: (usize, usize)) -> (Answer, Further) {
         self.counts.answered.fetch_add(1, Ordering::Relaxed);
         let Ok(request) = serde_json::from_slice::<Request>(frame) else {
             self.counts.refused.fetch_add(1, Ordering::Relaxed);
             let text = "the request is not what the protocol says";
-            return (Answer::error(ErrorKind::BadRequest, text), None);
+            return (Answer::error(ErrorKind::BadRequest, text), Further::Nothing);
         };
         let reference =
             request.reference.as_deref().and_then(|text| text.parse().ok()).unwrap_or_else(Reference::random);
@@ -125,11 +126,12 @@ impl Desk {
         self.sweep_audit(&context);
         published::tend(&context);
         match result {
-            Ok(Done::Value(value)) => (Answer::ok(value), None),
-            Ok(Done::Promise(promise)) => (Answer::ok(json!({ "go": true })), Some(*promise)),
+            Ok(Done::Value(value)) => (Answer::ok(value), Further::Nothing),
+            Ok(Done::Promise(promise)) => (Answer::ok(json!({ "go": true })), Further::Promise(promise)),
+            Ok(Done::File(value, file)) => (Answer::ok(value), Further::File(file)),
             Err(refusal) => {
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);
-                (refusal, None)
+                (refusal, Further::Nothing)
             }
         }
     }
@@ -164,6 +166,11 @@ impl Desk {
                     value(&Admitted { action: Some(word), ..Admitted::default() }).map(Done::Value)
                 }
             };
+        }
+        if operation == Operation::DownloadProject {
+            let taken = logged.end(self.take_project(context, principal, args))?;
+            log::info!("{reference}: {principal} takes the backup {} away", taken.about.name);
+            return value(&taken.about).map(|about| Done::File(about, taken.file));
         }
         if operation != Operation::OpenSite {
             let asked = Asked { operation, args, reference, load };
@@ -259,10 +266,22 @@ impl Desk {
                 }
                 value(&answer)
             }
-            Operation::OpenSite | Operation::Publish => {
+            Operation::OpenSite | Operation::Publish | Operation::DownloadProject => {
                 Err(Error::new(ErrorKind::Internal, "this operation is done elsewhere"))
             }
         }
+    }
+
+    fn take_project(
+        &self,
+        context: &Context,
+        principal: &Principal,
+        args: Option<&RawValue>,
+    ) -> Result<ProjectFile> {
+        let args: BackupArgs = read(args)?;
+        let _share = self.share(principal, args.account())?;
+        let name = args.name();
+        backup::take_project(context, principal, &args.into_wish()?, name.as_deref())
     }
 
     /// Once a day, whoever comes first, old lines of the audit are removed.
@@ -359,6 +378,18 @@ enum Done {
     Value(Value),
     /// It may be done once the descriptors have come.
     Promise(Box<Promise>),
+    /// Its result, and a file for the caller.
+    File(Value, File),
+}
+
+/// What follows the answer.
+pub(super) enum Further {
+    /// The connection's end.
+    Nothing,
+    /// Descriptors of the caller's, and then another answer.
+    Promise(Box<Promise>),
+    /// A file for the caller to read.
+    File(File),
 }
 
 /// An operation with what belongs to it.

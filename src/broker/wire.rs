@@ -236,7 +236,7 @@ impl CallArgs {
     }
 }
 
-/// Arguments of `backup-project` and `backups`.
+/// Arguments of `backup-project`, `backups` and `download-project`.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct BackupArgs {
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -249,6 +249,12 @@ pub(super) struct BackupArgs {
     session: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     panel_session: Option<[String; 2]>,
+    /// For `backups`: the form that orders one is bound to this session.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    form_session: Option<String>,
+    /// For `download-project`: the backup's name; the newest if left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    name: Option<String>,
     /// For `backups`: this job alone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     job: Option<u64>,
@@ -262,8 +268,18 @@ impl BackupArgs {
             token: wish.form.as_ref().map(|(token, _)| token.clone()),
             session: wish.form.as_ref().map(|(_, binding)| hex(&binding.session)),
             panel_session: wish.panel_session.as_ref().map(session_pair),
+            form_session: wish.binding.map(|binding| hex(&binding.session)),
+            name: None,
             job: None,
         }
+    }
+
+    pub(super) fn of_file(wish: &ProjectWish, name: Option<&str>) -> Self {
+        Self { name: name.map(str::to_owned), ..Self::of(wish) }
+    }
+
+    pub(super) fn name(&self) -> Option<String> {
+        self.name.clone()
     }
 
     pub(super) fn of_job(job: u64) -> Self {
@@ -284,8 +300,13 @@ impl BackupArgs {
             (Some(token), Some(session)) => Some((token, binding(&session)?)),
             _ => return Err(Error::new(ErrorKind::BadRequest, "token and session belong together")),
         };
-        let panel_session = panel_session(self.panel_session)?;
-        Ok(ProjectWish { account: self.account, site: self.site, form, panel_session })
+        Ok(ProjectWish {
+            account: self.account,
+            site: self.site,
+            form,
+            binding: self.form_session.as_deref().map(binding).transpose()?,
+            panel_session: panel_session(self.panel_session)?,
+        })
     }
 }
 
@@ -329,6 +350,8 @@ pub(super) struct WireOverview {
     /// Where the next part begins, if these are not all.
     next: Option<usize>,
     form_targets: Vec<String>,
+    #[serde(default)]
+    backups: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -403,6 +426,7 @@ impl WireOverview {
             sites,
             next,
             form_targets: overview.form_targets.clone(),
+            backups: overview.backups,
         }
     }
 
@@ -456,7 +480,7 @@ impl WireOverview {
             public_ip: self.public_ip,
             sites,
         };
-        Overview { account, entries, form_targets: self.form_targets }
+        Overview { account, entries, form_targets: self.form_targets, backups: self.backups }
     }
 }
 

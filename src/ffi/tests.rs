@@ -99,6 +99,7 @@ impl Gateway for Answers {
                 sites,
             },
             form_targets: Vec::new(),
+            backups: true,
         })
     }
 

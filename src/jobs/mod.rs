@@ -24,9 +24,11 @@ use crate::ops::{self, Context, FTP_ACCOUNT};
 use crate::store::{Job, REMOVE_SITE, SYNC_SITE};
 
 pub use handle::Handle;
+#[cfg(feature = "sandbox")]
+pub(crate) use runner::run_beside;
 pub use runner::{Options, run};
 
-/// Project of a site that has gone to another account: back it up, then delete it at the builder.
+/// Project of a site that is gone, or has gone to another account: back it up, then delete it at the builder.
 pub const CLOSE_SITE: &str = "close-site";
 
 /// How work has ended that did not fail.

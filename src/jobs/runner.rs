@@ -16,7 +16,7 @@ use crate::backup::{Control, ProviderKind, Stop};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::{Context, published};
+use crate::ops::{Context, carry, published};
 use crate::store::{Job, JobState, JobsLock, Store};
 use crate::sys::service::Notifier;
 use crate::sys::signals::{Signal, Signals};
@@ -42,6 +42,22 @@ pub fn run(options: &Options) -> Result<()> {
     // Before the first thread, so that all of them leave the signals to the loop.
     let signals = Signals::listen().map_err(fail("signals cannot be watched"))?;
     identity::forbid_core_dumps();
+    run_with(options, Some(signals), Arc::default())
+}
+
+/// Runs jobs in a thread of a program that does something else besides, until `ending` is set.
+///
+/// # Errors
+/// As [`run`].
+#[cfg(feature = "sandbox")]
+pub(crate) fn run_beside(options: &Options, ending: &Arc<AtomicBool>) -> Result<()> {
+    run_with(options, None, Arc::clone(ending))
+}
+
+/// `ending`: whether to end, where no signal says it.
+fn run_with(options: &Options, signals: Option<Signals>, ending: Arc<AtomicBool>) -> Result<()> {
+    let fail =
+        |what: &'static str| move |error: io::Error| Error::new(ErrorKind::Internal, what).with_source(error);
     let context = Arc::new(Context::new(Config::load(&options.config)?)?);
     let store = context.store()?;
     let Some(_lock) = JobsLock::take(&context.config.state_dir)? else {
@@ -53,6 +69,7 @@ pub fn run(options: &Options) -> Result<()> {
         log::warn!("{resumed} jobs were interrupted: they are taken up again");
     }
     sweep(&context);
+    sweep_homes(&context);
     let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
         .map_err(|error| fail("the loop cannot be set up")(error.into()))?;
     let notifier = Notifier::from_environment();
@@ -63,7 +80,7 @@ pub fn run(options: &Options) -> Result<()> {
         context,
         signals,
         wake: Arc::new(wake),
-        shutdown: Arc::default(),
+        shutdown: ending,
         running: Arc::default(),
         outage: Arc::default(),
         swept: Instant::now(),
@@ -84,6 +101,16 @@ fn sweep(context: &Context) {
     }
 }
 
+/// Takes projects away that are left over in homes, in a thread of its own: how long that takes is up to these accounts.
+fn sweep_homes(context: &Arc<Context>) {
+    let context = Arc::clone(context);
+    let work = move || carry::sweep(&context);
+    let thread = std::thread::Builder::new().name("sweep".into()).stack_size(limits::JOB_STACK_BYTES);
+    if let Err(error) = thread.spawn(work) {
+        log::error!("the system gives no thread: {error}");
+    }
+}
+
 /// Jobs of a quick kind that one thread does in a row at most.
 const IN_A_ROW: usize = 256;
 
@@ -93,7 +120,7 @@ type Lanes = Arc<Mutex<HashMap<String, usize>>>;
 struct Runner<'a> {
     options: &'a Options,
     context: Arc<Context>,
-    signals: Signals,
+    signals: Option<Signals>,
     /// Written to by a thread that has ended.
     wake: Arc<OwnedFd>,
     shutdown: Arc<AtomicBool>,
@@ -108,15 +135,17 @@ impl Runner<'_> {
             notifier.watchdog().map_or(limits::JOB_TICK, |watchdog| limits::JOB_TICK.min(watchdog / 2));
         let (mut version, mut due, mut stopped) = (None, Some(0), None::<Instant>);
         loop {
-            while let Some(signal) = self.signals.next() {
+            while let Some(signal) = self.signals.as_ref().and_then(Signals::next) {
                 match signal {
                     Signal::Reload => self.reload(notifier),
                     Signal::Stop => {
-                        stopped.get_or_insert_with(Instant::now);
                         notifier.send("STOPPING=1");
                         self.shutdown.store(true, Ordering::Relaxed);
                     }
                 }
+            }
+            if self.shutdown.load(Ordering::Relaxed) {
+                stopped.get_or_insert_with(Instant::now);
             }
             if let Some(since) = stopped {
                 if self.count() == 0 || since.elapsed() > limits::JOB_STOP_TIME {
@@ -136,6 +165,7 @@ impl Runner<'_> {
                 }
                 if self.swept.elapsed() > Duration::from_secs(24 * 60 * 60) {
                     self.swept = Instant::now();
+                    sweep_homes(&self.context);
                     let rows = self.context.store().and_then(forget);
                     log::debug!("old rows that were removed: {rows:?}");
                 }
@@ -241,11 +271,11 @@ impl Runner<'_> {
     /// Waits for a signal, for a thread that ends, or for the next look. Gives whether a thread has ended.
     fn wait(&self, tick: Duration) -> bool {
         let Ok(timeout) = Timespec::try_from(tick) else { return false };
-        let mut fds = [
-            PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN),
-        ];
-        let woken = poll(&mut fds, Some(&timeout)).is_ok() && !fds[1].revents().is_empty();
+        let mut fds = vec![PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN)];
+        fds.extend(
+            self.signals.iter().map(|signals| PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)),
+        );
+        let woken = poll(&mut fds, Some(&timeout)).is_ok() && !fds[0].revents().is_empty();
         if woken {
             let mut count = [0_u8; 8];
             let _ = rustix::io::read(&*self.wake, &mut count);

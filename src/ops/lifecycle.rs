@@ -207,7 +207,7 @@ fn end_credentials(context: &Context, row: &SiteRow) -> Result<bool> {
     Ok(true)
 }
 
-/// Tells the builder whether a site is blocked. Gives whether it was told: one that knows no such site, or has no such call, has nothing to be told.
+/// Tells the builder whether a site is blocked. Gives whether it was told: one that knows no such site, or has no such call, has nothing to block.
 fn tell_blocked(context: &Context, row: &SiteRow, blocked: bool) -> Result<bool> {
     let made = Effective::of(Call::SetBlocked, context.config.builder.calls.get(&Call::SetBlocked));
     let told = match made.available() {
@@ -222,7 +222,7 @@ fn tell_blocked(context: &Context, row: &SiteRow, blocked: bool) -> Result<bool>
             }
             Err(error) if project::is_absent(&error) || project::has_no_such_call(&error) => {
                 log::info!("{}: the builder has nothing to block: {error:?}", row.key);
-                false
+                true
             }
             Err(error) => return Err(error),
         },

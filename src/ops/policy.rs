@@ -102,10 +102,12 @@ pub enum Operation {
     ManageJobs,
     /// Back up the project of a site.
     BackupProject,
-    /// See and take away the backups of the project of a site.
+    /// See the backups of the project of a site.
     ViewBackups,
     /// Everything else about backups.
     ManageBackups,
+    /// Take a backup of the project of a site away.
+    DownloadProject,
     /// Hand over a request of the builder's to the publication endpoint.
     Publish,
     /// See what is published.
@@ -146,7 +148,7 @@ enum Standing {
 /// The whole table. Root may do everything in it but what comes from the builder, which only the web server brings, and that nothing else; strangers may
 /// do nothing.
 #[rustfmt::skip]
-const RULES: [Rule; 17] = [
+const RULES: [Rule; 18] = [
     Rule { operation: Operation::ViewAccount, name: "overview",  account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::OpenSite,    name: "open",      account: true,  panel_user: true,  web_front: false, standing: Standing::Needed },
     Rule { operation: Operation::ViewStatus,  name: "status",    account: false, panel_user: true,  web_front: true,  standing: Standing::None },
@@ -158,6 +160,7 @@ const RULES: [Rule; 17] = [
     Rule { operation: Operation::BackupProject, name: "backup-project", account: true, panel_user: true, web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::ViewBackups, name: "backups",   account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::ManageBackups, name: "backup",  account: false, panel_user: false, web_front: false, standing: Standing::None },
+    Rule { operation: Operation::DownloadProject, name: "download-project", account: true, panel_user: true, web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::Publish,     name: "publish",   account: false, panel_user: false, web_front: false, standing: Standing::Needed },
     Rule { operation: Operation::ViewPublication,   name: "publication", account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::ChangePublication, name: "unpublish",   account: false, panel_user: false, web_front: false, standing: Standing::NotFromRoot },

@@ -135,6 +135,8 @@ pub struct Queued {
 pub struct JobQuery {
     /// Of this kind.
     pub kind: Option<String>,
+    /// In this lane.
+    pub lane: Option<String>,
     /// Of this account.
     pub account: Option<String>,
     /// Of this site.
@@ -375,7 +377,7 @@ impl Store {
     pub fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM jobs WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR site = ?3) \
-             AND (NOT ?4 OR state NOT IN ('done', 'cancelled')) AND id > ?5 ORDER BY id DESC LIMIT ?6"
+             AND (NOT ?4 OR state NOT IN ('done', 'cancelled')) AND id > ?5 AND (?7 IS NULL OR lane = ?7) ORDER BY id DESC LIMIT ?6"
         );
         self.with("the jobs cannot be read", |connection| {
             let mut statement = connection.prepare_cached(&sql)?;
@@ -385,7 +387,8 @@ impl Store {
                 query.site,
                 query.open,
                 to_sql(query.after),
-                to_sql(query.limit as u64)
+                to_sql(query.limit as u64),
+                query.lane
             ];
             statement.query_map(values, read)?.collect()
         })

@@ -7,6 +7,7 @@
 //! the last of them may be missing after a power cut, and the system log has them.
 
 mod audit;
+mod carry;
 mod database;
 mod install_key;
 mod jobs;
@@ -19,6 +20,7 @@ mod rename;
 mod sites;
 
 pub use audit::{AuditEntry, AuditQuery};
+pub use carry::CarryRow;
 pub use database::Store;
 pub use install_key::InstallKey;
 pub use jobs::{Job, JobFacts, JobQuery, JobState, NewJob, Queued};
