@@ -22,6 +22,8 @@ __all__ = ["PROGRAM", "Answer", "answer", "attach", "deliver", "detach", "errors
 LIBRARY = None
 #: The configuration; None: /etc/panelgate/panelgate.ini.
 CONFIG = None
+#: The broker's socket, for an account's own process; None: where packages put it.
+SOCKET = None
 #: The program, for what takes longer than a hook may.
 PROGRAM = "/usr/bin/panelgate"
 
@@ -149,7 +151,7 @@ def _gate() -> Any:
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     import panelgate
 
-    return panelgate.Library(LIBRARY).open(CONFIG)
+    return panelgate.Library(LIBRARY).open(CONFIG, SOCKET)
 
 
 def deliver(source: str, payload: bytes) -> Answer:

@@ -87,6 +87,11 @@ fn an_event_of_cpanels_is_in_the_store_and_no_password_is() {
     common::wait_for("the job", || jobs(&trial).iter().any(|kind| kind == "sync-site"));
     assert_eq!(trial.builder.requests().len(), asked, "a hook asks the builder nothing");
     assert!(holds(trial.dir.path(), b"sync-site"), "the store is looked through");
+    // A backup of the panel's, which carries nothing unless the configuration says so.
+    let about = format!("{{\"data\":{{\"user\":\"{}\"}}}}", trial.account);
+    let output = run(&hook, &["backup-attach"], NOTHING, Stdin::Bytes(about.as_bytes()), 0);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(said, "1 Panelgate: nothing to do: [backup] carry is off\n");
     assert!(!holds(trial.dir.path(), b"hunter2-in-the-clear"));
 }
 
