@@ -174,12 +174,17 @@ final class Modules_Panelgate_Broker
     /** @param resource $stream */
     private function wait($stream, bool $writing, float $end): void
     {
-        $left = $end - microtime(true);
-        $read = $writing ? [] : [$stream];
-        $write = $writing ? [$stream] : [];
-        $except = [];
-        $seconds = (int)max(0, floor($left));
-        $ready = $left > 0 ? @stream_select($read, $write, $except, $seconds, (int)(($left - $seconds) * 1e6)) : 0;
+        do {
+            $left = $end - microtime(true);
+            $read = $writing ? [] : [$stream];
+            $write = $writing ? [$stream] : [];
+            $except = [];
+            $seconds = (int)max(0, floor($left));
+            $rest = (int)(($left - $seconds) * 1e6);
+            $ready = $left > 0 ? @stream_select($read, $write, $except, $seconds, $rest) : 0;
+            // A signal came in between.
+            usleep($ready === false ? 1000 : 0);
+        } while ($ready === false);
         if ($ready !== 1) {
             throw $this->unavailable('it gave no answer in time');
         }
