@@ -57,11 +57,13 @@ def answer(work: Callable[[], Answer], seconds: float = ANSWER_SECONDS) -> Answe
         finally:
             os._exit(0)
     os.close(writer)
-    said = _read(reader, 4096, end)[0].decode("ascii", "replace")
+    answered, ended = _read(reader, 4096, end)
+    said = answered.decode("ascii", "replace")
     if said[:2] in ("1 ", "0 "):
         return said[0] == "1", said[2:]
     try:
-        if os.waitpid(child, os.WNOHANG)[0] == child:
+        # Another program, which the child may have become, lives on when its end is closed.
+        if ended and os.waitpid(child, os.WNOHANG)[0] == child:
             return False, "the hook's work ended without a word"
     except OSError:
         pass  # The caller does not keep its children's ends, so nobody knows.
