@@ -18,6 +18,7 @@ mod output;
 mod progress;
 mod publish;
 mod revoke;
+mod setup;
 mod site;
 mod sites;
 mod ssh_keys;
@@ -49,6 +50,7 @@ program does the same by hand, shows what Panelgate reads from the panel, and sa
 
 const AFTER: &str = "First steps:
   panelgate demo            see it work, without installation, network or root
+  panelgate setup           put the button into this server's panel
   panelgate doctor          check configuration, panel and builder of this server
   panelgate sites alice     what Panelgate knows of an account
   panelgate open shop.example
@@ -132,6 +134,7 @@ enum Command {
     Builder(builder::Arguments),
     Call(call::Arguments),
     Publish(publish::Arguments),
+    Setup(setup::Arguments),
     #[cfg(feature = "sandbox")]
     Demo(demo::Arguments),
 }
@@ -198,6 +201,7 @@ impl Command {
             Self::Call(_) => true,
             Self::Jobs(command) => command.wants_json(),
             Self::Publish(command) => command.wants_json(),
+            Self::Setup(command) => command.json,
             Self::Broker | Self::Worker | Self::SshKeys(_) => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
@@ -225,6 +229,7 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Builder(command) => builder::run(command, reach, output),
         Command::Call(command) => call::run(command, reach, output),
         Command::Publish(command) => publish::run(command, reach, output),
+        Command::Setup(command) => setup::run(command, reach, output),
         #[cfg(feature = "sandbox")]
         Command::Demo(command) => demo::run(command, output),
     }

@@ -84,7 +84,7 @@ pub enum Route<'a> {
 }
 
 /// Length of a site's token in hexadecimal digits.
-const TOKEN_DIGITS: usize = 40;
+pub const TOKEN_DIGITS: usize = 40;
 
 /// Finds out what a path means: `/TOKEN/...`, with any number of slashes before the token.
 pub fn route(path: &str) -> Route<'_> {
