@@ -260,6 +260,7 @@ impl Endpoint {
                 self.title
             ))
         })?;
+        let shared = self.is_shared(server).then(|| server.text(&self.include));
         self.put(server, content)?;
         let Err(error) = self.check(server) else { return Ok(()) };
         match &good {
@@ -267,6 +268,10 @@ impl Endpoint {
             None => {
                 self.take_away(server)?;
             }
+        }
+        // To the last line end.
+        if let Some(shared) = shared.filter(|shared| *shared != server.text(&self.include)) {
+            server.write(&self.include, shared.as_bytes(), Mode::Kept(0o644))?;
         }
         let what = format!(
             "{} refuses what was put into {}, so that it was taken back (see [setup] apache_include, nginx_include, web_servers)",

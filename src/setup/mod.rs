@@ -113,17 +113,17 @@ pub fn run(options: &Options<'_>, watcher: &mut dyn Watcher) -> Result<Report> {
         options.panel.or(panel_found(&before, &path, panel)),
         options.answers,
     )?;
+    let (steps, way) = match options.task {
+        Task::Uninstall => {
+            (steps_back(&before, &settings), if options.dry { Way::LookBack } else { Way::Undo })
+        }
+        Task::Install | Task::Repair => {
+            (steps(&before, &settings)?, if options.dry { Way::Look } else { Way::Apply })
+        }
+    };
     let mut server = if options.dry { before } else { Server::change(options.root)? };
     server.program_time = settings.config.setup.program_time;
     let name = settings.kind.name();
-    let (steps, way) = match options.task {
-        Task::Uninstall => {
-            (steps_back(&server, &settings), if options.dry { Way::LookBack } else { Way::Undo })
-        }
-        Task::Install | Task::Repair => {
-            (steps(&server, &settings)?, if options.dry { Way::Look } else { Way::Apply })
-        }
-    };
     match (options.dry, options.task) {
         (true, _) => {}
         // First: who is killed from here on is repaired, or not repaired, as was wanted.

@@ -53,7 +53,7 @@ fn apache(server: &Server, port: u16) -> String {
         text.push_str(&format!("User {}\nGroup #{}\n", user.name, user.gid));
     }
     // The program lies below the test's folder; nothing else of the file is changed.
-    text.push_str(&format!("<Directory />\nRequire all denied\n</Directory>\nDefine LIB {dir}/usr/lib/panelgate\nInclude {dir}/etc/apache2/used.d/*.conf\n"));
+    text.push_str(&format!("<Directory />\nRequire all denied\n</Directory>\nDefine LIB {dir}/usr/lib/panelgate\nIncludeOptional {dir}/etc/apache2/used.d/*.conf\n"));
     for host in ["default.example", "cp.example.net", "customer.example"] {
         text.push_str(&format!("<VirtualHost *:{port}>\nServerName {host}\nDocumentRoot {dir}/var/www\n<Directory {dir}/var/www>\nRequire all granted\n</Directory>\n</VirtualHost>\n"));
     }
@@ -83,7 +83,8 @@ fn apache_serves_the_endpoint_under_the_servers_own_name_alone() {
         "real-apachectl",
         &format!("#!/bin/sh\n{sed}\nexec /usr/sbin/apache2 -d {root} -f {root}/httpd.conf -t\n"),
     );
-    assert_eq!(server.install()["ok"], true);
+    let report = server.install();
+    assert_eq!(report["ok"], true, "{report:#}");
     let mut command = Command::new("/usr/sbin/apache2");
     command.arg("-d").arg(server.root()).arg("-f").arg(server.at("httpd.conf")).arg("-DFOREGROUND");
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

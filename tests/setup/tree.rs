@@ -305,3 +305,14 @@ pub fn states(report: &Value) -> BTreeMap<String, String> {
     };
     report["steps"].as_array().unwrap().iter().map(step).collect()
 }
+
+/// What differs between two trees, in words; empty if nothing does.
+pub fn differences(left: &Listing, right: &Listing) -> Vec<String> {
+    let names: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+    let differs = |name: &&&String| left.get(**name) != right.get(**name);
+    names
+        .iter()
+        .filter(differs)
+        .map(|name| format!("{name}: {:?} and {:?}", left.get(*name), right.get(*name)))
+        .collect()
+}
