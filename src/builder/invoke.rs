@@ -64,9 +64,11 @@ impl Hashes {
     fn keep(&self, key: &SiteKey, hash: &Arc<Hash>) {
         let mut table = self.table();
         table.retain(|_, hash| hash.got.elapsed() < limits::LOGIN_HASH_TIME);
-        if table.len() < limits::LOGIN_HASHES {
-            table.insert(key.clone(), Arc::clone(hash));
+        if table.len() >= limits::LOGIN_HASHES {
+            let oldest = table.iter().min_by_key(|(_, hash)| hash.got).map(|(key, _)| key.clone());
+            oldest.map(|oldest| table.remove(&oldest));
         }
+        table.insert(key.clone(), Arc::clone(hash));
     }
 }
 

@@ -153,21 +153,49 @@ impl Client {
 }
 
 /// A body as JSON, or as text if it is none, with everything secret replaced. The `url` of a session call is secret whatever it looks like.
+///
+/// What is too large is cut after that, as text: the half of a document has no members by whose names a secret is known. What is no JSON and too large has
+/// neither, so that only its size stays.
 fn without_secrets(body: &[u8], session: bool, secrets: &Secrets<'_>) -> Value {
-    let body = &body[..body.len().min(limits::RECORD_BYTES)];
-    let mut value = serde_json::from_slice(body)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()));
+    let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
+        if body.len() > limits::RECORD_BYTES {
+            return format!("({} bytes that are no JSON)", body.len()).into();
+        }
+        let mut text = Value::String(String::from_utf8_lossy(body).into_owned());
+        clean(&mut text, secrets);
+        return text;
+    };
     clean(&mut value, secrets);
     if let Some(url) = value.get_mut("url").filter(|url| session && !url.is_null()) {
         *url = REDACTED.into();
     }
-    value
+    let text = value.to_string();
+    if text.len() <= limits::RECORD_BYTES {
+        return value;
+    }
+    String::from_utf8_lossy(&text.as_bytes()[..limits::RECORD_BYTES]).into()
 }
 
 const REDACTED: &str = "(redacted)";
 
-/// Members whose value is a secret whatever it is.
-const SECRET_MEMBERS: [&str; 5] = ["password", "loginHash", "login_hash", "licenseHash", "sessionKey"];
+/// What the name of a member holds whose value is a secret whatever it is; in small letters, without what separates words.
+const SECRET_MEMBERS: [&str; 9] = [
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "loginhash",
+    "licensehash",
+    "sessionkey",
+    "apikey",
+    "privatekey",
+];
+
+fn is_secret_member(name: &str) -> bool {
+    let plain: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
+    SECRET_MEMBERS.iter().any(|part| plain.contains(part))
+}
 
 /// Replaces what is secret, by the names of members and by what the texts hold.
 pub(crate) fn scrub(value: &mut Value) {
@@ -185,7 +213,7 @@ fn clean(value: &mut Value, secrets: &Secrets<'_>) {
 
 fn clean_members(members: &mut Map<String, Value>, secrets: &Secrets<'_>) {
     for (name, value) in members {
-        if SECRET_MEMBERS.contains(&name.as_str()) && !value.is_null() {
+        if is_secret_member(name) && !value.is_null() && !value.is_boolean() {
             *value = REDACTED.into();
         } else {
             clean(value, secrets);
@@ -241,6 +269,17 @@ mod tests {
             without_secrets(b"{\"url\":\"https://x/\"}", false, &secrets),
             json!({ "url": "https://x/" })
         );
+        // The end of a document is cut only when nothing secret is in it any more.
+        let mut long = json!({ "a": [], "tokens": { "apiKey": "abc", "licenceHash": "abc" } });
+        long["a"] = vec!["x".repeat(100); limits::RECORD_BYTES / 100].into();
+        let cut = without_secrets(long.to_string().as_bytes(), false, &secrets).as_str().unwrap().to_owned();
+        assert!(cut.len() <= limits::RECORD_BYTES + 2 && !cut.contains("abc") && cut.starts_with("{\"a\":"));
+        let page = vec![b'x'; limits::RECORD_BYTES + 1];
+        assert_eq!(without_secrets(&page, false, &secrets), json!("(65537 bytes that are no JSON)"));
+        let named =
+            json!({ "API-Key": "abc", "session_key": 1, "hasPassword": true, "passwd": null, "key": "k" });
+        let want = json!({ "API-Key": REDACTED, "session_key": REDACTED, "hasPassword": true, "passwd": null, "key": "k" });
+        assert_eq!(without_secrets(named.to_string().as_bytes(), false, &secrets), want);
         assert_eq!(without_secrets(b"<p>hunter2", false, &secrets), json!(REDACTED));
         assert_eq!(without_secrets(b"<p>Not found", true, &secrets), json!("<p>Not found"));
     }

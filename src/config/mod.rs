@@ -250,6 +250,9 @@ pub struct PublishConfig {
     pub kind: PublicationType,
     /// `endpoint`: the public address of the publication endpoint; needed for `http` and `internal`.
     pub endpoint: Option<WebUrl>,
+    /// `fallback`: whether sites of type `http` and `internal` are published by `external` until the doctor has reached the endpoint by its public name,
+    /// where the panel makes FTP accounts; `no` unless set to `external`.
+    pub fallback: bool,
     /// `endpoint_ca_file`: the certificates to trust instead of the system's when the doctor asks the endpoint by its public name.
     pub endpoint_ca_file: Option<PathBuf>,
     /// `ssh_host`: host or address that the builder logs in to by SSH; the account's public address unless set.
@@ -509,6 +512,7 @@ fn publish(file: &IniFile) -> Result<PublishConfig> {
             Ok(_) => Err("it must be https: the builder sends a password to it".to_owned()),
             Err(fault) => Err(fault.to_string()),
         })?,
+        fallback: section.choice("fallback", &[("no", false), ("external", true)])?.unwrap_or(false),
         endpoint_ca_file: section.parse("endpoint_ca_file", absolute_path)?,
         ssh_host: section.parse("ssh_host", host)?,
         ssh_key: section.parse("ssh_key", absolute_path)?,

@@ -194,7 +194,15 @@ fn check_kind(context: &Context, site: &Site) -> Result<()> {
 
 /// Answers the doctor's question whether the endpoint can be reached.
 fn ping(context: &Context, head: &Head) -> Result<Reply> {
-    let body = reach::answer(context.key()?, &head.query, head.authorization.is_some())?;
+    let key = context.key()?;
+    let body = reach::answer(key, &head.query, head.authorization.is_some())?;
+    if let Some(endpoint) = &context.config.publish.endpoint
+        && head.authorization.is_some()
+        && reach::is_doctor(key, &head.query, endpoint)
+        && let Err(error) = context.store().and_then(|store| store.note_reached(endpoint))
+    {
+        log::error!("it is not noted that the endpoint was reached: {}", error.chain());
+    }
     Ok(Reply { status: 200, media: "application/json".into(), body })
 }
 

@@ -25,6 +25,17 @@ pub(super) fn publication(
 ) -> Result<Publication> {
     let own = context.config.site(&site.domain);
     let kind = context.config.publication_of(&site.domain);
+    if falls_back(context, kind)? {
+        match technical::external(context, account, site, row) {
+            Ok(publication) => return Ok(publication),
+            Err(error) => log::warn!(
+                "{}: no FTP account until the endpoint is reached, so its own type {} is used: {}",
+                site.domain,
+                kind.name(),
+                error.chain()
+            ),
+        }
+    }
     match kind {
         PublicationType::Http => {
             let access = access(context, row, kind)?;
@@ -55,6 +66,22 @@ pub(super) fn publication(
             upload_dir: upload_dir(site)?,
         }),
         PublicationType::Local => Ok(Publication::Local { upload_dir: upload_dir(site)? }),
+    }
+}
+
+/// Whether sites of a type are published by an FTP account of the panel's, because the endpoint was not reached by its public name yet.
+///
+/// # Errors
+/// [`ErrorKind::Store`].
+fn falls_back(context: &Context, kind: PublicationType) -> Result<bool> {
+    let publish = &context.config.publish;
+    let by_endpoint = matches!(kind, PublicationType::Http | PublicationType::Internal);
+    if !publish.fallback || !by_endpoint || context.panel.ftp_accounts().is_none() {
+        return Ok(false);
+    }
+    match &publish.endpoint {
+        Some(endpoint) => Ok(!context.store()?.was_reached(endpoint)?),
+        None => Ok(true),
     }
 }
 

@@ -77,6 +77,8 @@ fn read(context: &Context, reading: u64) -> Result<u64> {
     let count = context.builder.published_all(|page| {
         let rows: Vec<PublishedRow> = page
             .into_iter()
+            // No name is that long, however it is written.
+            .filter(|site| site.domain.len() <= limits::PUBLISHED_NAME_BYTES)
             .map(|site| PublishedRow { domain: site.domain, blocked: site.blocked, live: site.live })
             .collect();
         store.add_published(reading, &rows)

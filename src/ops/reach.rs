@@ -2,6 +2,9 @@
 //!
 //! The question is `GET ENDPOINT/ping?nonce=HEX` with Basic credentials that mean nothing. The answer shows by a MAC over the nonce that it is this
 //! installation who answers, and says whether the credentials came through: web servers keep them from programs unless told otherwise.
+//!
+//! The second half of the nonce is a MAC over the first one and the endpoint's address. So the broker can tell the doctor's question from anybody else's, and
+//! notes that it has come by that address.
 
 use std::time::{Duration, Instant};
 
@@ -22,6 +25,7 @@ use crate::types::{WebUrl, hex, quote_bytes};
 pub const PATH: &str = "ping";
 
 const PURPOSE: &str = "endpoint ping";
+const ASKED: &str = "endpoint question";
 const NONCE_DIGITS: usize = 32;
 
 /// What the endpoint answers, as JSON.
@@ -54,6 +58,28 @@ pub fn answer(key: &InstallKey, query: &str, authorization: bool) -> Result<Stri
         .map_err(|error| Error::new(ErrorKind::Internal, "an answer cannot be written").with_source(error))
 }
 
+/// A nonce of the doctor's for that endpoint.
+fn nonce(key: &InstallKey, endpoint: &WebUrl) -> String {
+    let begin = hex(&random::bytes::<{ NONCE_DIGITS / 4 }>());
+    format!("{begin}{}", signature(key, endpoint, &begin))
+}
+
+fn signature(key: &InstallKey, endpoint: &WebUrl, begin: &str) -> String {
+    let mac = key.mac(ASKED, &[endpoint.to_string().as_bytes(), begin.as_bytes()]);
+    hex(&mac[..NONCE_DIGITS / 4])
+}
+
+/// Whether a question with that query string is one that the doctor of this installation has asked at that endpoint.
+pub fn is_doctor(key: &InstallKey, query: &str, endpoint: &WebUrl) -> bool {
+    let nonce = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "nonce");
+    let Some((begin, end)) = nonce.as_ref().and_then(|(_, nonce)| nonce.split_at_checked(NONCE_DIGITS / 2))
+    else {
+        return false;
+    };
+    // Nobody gains from guessing it bit by bit: all it does is to say that the endpoint was reached.
+    end == signature(key, endpoint, begin)
+}
+
 /// How the question went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reached {
@@ -69,7 +95,7 @@ pub enum Reached {
 /// [`ErrorKind::Publication`] with what stands between, and what to do about it.
 pub fn ask(key: &InstallKey, publish: &PublishConfig, endpoint: &WebUrl) -> Result<Reached> {
     let fail = |what: String| Error::new(ErrorKind::Publication, what);
-    let nonce = hex(&random::bytes::<16>());
+    let nonce = nonce(key, endpoint);
     let agent = agent::build(&Settings {
         section: "publish",
         ca_file: publish.endpoint_ca_file.as_deref(),
@@ -145,6 +171,20 @@ fn is_tls(error: &std::io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_doctor_is_known_at_its_endpoint_only() {
+        let (key, here) = (InstallKey::fixed(1), WebUrl::parse("https://a.example/p/").unwrap());
+        let query = format!("nonce={}", nonce(&key, &here));
+        assert!(is_doctor(&key, &query, &here) && answer(&key, &query, true).is_ok());
+        assert!(!is_doctor(&InstallKey::fixed(2), &query, &here));
+        assert!(!is_doctor(&key, &query, &WebUrl::parse("https://b.example/p/").unwrap()));
+        for bad in
+            ["", "nonce=", "nonce=0123456789abcdef0123456789abcdef", "nonce=ä", &query[..query.len() - 1]]
+        {
+            assert!(!is_doctor(&key, bad, &here), "{bad}");
+        }
+    }
 
     #[test]
     fn only_a_nonce_is_answered_and_only_by_its_own_key() {

@@ -225,9 +225,12 @@ fn unreachable(server: SocketAddr, error: FtpError) -> Error {
 pub(super) fn may_have(context: &Context, site: &Domain) -> bool {
     let config = &context.config;
     let made_by_hand = config.site(site).is_some_and(|own| own.ftp.is_some());
+    let kind = config.publication_of(site);
+    // With a fallback, a site may have got one before the endpoint was reached.
+    let by_fallback =
+        config.publish.fallback && matches!(kind, PublicationType::Http | PublicationType::Internal);
     context.panel.ftp_accounts().is_some()
-        && config.publication_of(site) == PublicationType::External
-        && !made_by_hand
+        && (by_fallback || kind == PublicationType::External && !made_by_hand)
 }
 
 /// Removes the FTP account of a site whose credentials have ended. `row` is as it was before they ended.

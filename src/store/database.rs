@@ -16,11 +16,12 @@ const NAME: &str = "panelgate.sqlite";
 const FULL: &str = "full";
 
 /// Each step leads from the version of its position to the next one. Steps are never changed, only added.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("schema-1.sql"),
     include_str!("schema-calls.sql"),
     include_str!("schema-4.sql"),
     include_str!("schema-publications.sql"),
+    include_str!("schema-reached.sql"),
 ];
 
 /// The database. It may be used from many threads; several processes may have it open.

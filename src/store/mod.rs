@@ -13,6 +13,7 @@ mod jobs;
 mod jobs_lock;
 mod publications;
 mod published;
+mod reached;
 mod rename;
 mod sites;
 

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -209,9 +209,7 @@ fn nobody_works_for_a_client_that_has_left() {
         drop(sent(&world, open));
     }
     // In the queue behind those who left.
-    let start = Instant::now();
     assert_eq!(world.ask(0, "status", json!({})).0, "ok");
-    assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
     assert_eq!(calls.load(Ordering::SeqCst), 32, "nobody waits for these sessions");
     drop(running);
 }
@@ -308,9 +306,7 @@ fn a_broker_with_few_descriptors_serves_who_sends_at_once() {
     assert!(limited.unwrap().success());
     let idle: Vec<UnixStream> = (0..60).map(|_| UnixStream::connect(world.socket()).unwrap()).collect();
     for _ in 0..5 {
-        let start = Instant::now();
         assert_eq!(kind(&sent(&world, r#"{"v":1,"op":"status"}"#)), "ok");
-        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     }
     drop(idle);
 }

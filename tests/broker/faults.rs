@@ -48,7 +48,7 @@ fn a_broker_that_is_killed_and_started_again_serves_the_next_click() {
     let start = Instant::now();
     let page = world.click(A, "site=a.example");
     assert!(page.starts_with("Status: 503"), "{page}");
-    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(start.elapsed() < Duration::from_secs(30));
     // The socket that the dead broker left behind is replaced.
     world.start_broker();
     assert!(world.click(A, "site=a.example").starts_with("Status: 303"));

@@ -119,7 +119,8 @@ fn what_cannot_be_reached() {
 fn in_time(server: &Server, lines: &str, part: &str) {
     let begin = Instant::now();
     let result = server.open(&format!("timeout = 1\n{lines}"));
-    assert!(begin.elapsed() < Duration::from_millis(1800), "{:?}", begin.elapsed());
+    // Far less than what the servers below would take.
+    assert!(begin.elapsed() < Duration::from_millis(3800), "{:?}", begin.elapsed());
     assert_error(result, ErrorKind::BuilderUnreachable, &[part]);
 }
 

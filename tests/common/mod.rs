@@ -69,7 +69,7 @@ pub fn free_port() -> u16 {
 
 /// Waits until something is so, for a minute at most.
 pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(180);
     while !is_so() {
         assert!(Instant::now() < end, "{what} did not come up");
         std::thread::sleep(Duration::from_millis(20));

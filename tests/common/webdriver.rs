@@ -43,7 +43,7 @@ impl Browser {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .proxy(None)
             .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(Duration::from_secs(180)))
             .build()
             .into();
         let base = format!("http://127.0.0.1:{port}/session");
@@ -127,10 +127,9 @@ impl Browser {
     pub fn click(&self, selector: &str) {
         // While a page is still being laid out, what is clicked may move away from under the pointer; and before its
         // `load` event is over, the next page may take its place in the history instead of coming after it.
-        let end = Instant::now() + Duration::from_secs(20);
-        while self.script("return performance.timing.loadEventEnd > 0") != true && Instant::now() < end {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        super::wait_for("the end of the page's load event", || {
+            self.script("return performance.timing.loadEventEnd > 0") == true
+        });
         let element = self.element(selector);
         self.post(&format!("/element/{element}/click"), json!({}));
     }
@@ -145,7 +144,7 @@ impl Browser {
 
     /// Waits until the browser is where it should be.
     pub fn wait_for_url(&self, what: &str, is_there: impl Fn(&str) -> bool) {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_secs(180);
         while !is_there(&self.url()) {
             let place = self.url();
             assert!(Instant::now() < end, "{what}: still at {place}: {}", self.text_of_page());

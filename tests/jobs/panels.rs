@@ -200,7 +200,7 @@ fn cpanel_packs_into_the_home_and_is_followed_to_the_end() {
 #[test]
 fn cpanel_packs_into_the_directory_of_this_server() {
     crate::needs_root!();
-    let world = World::start("[backup]\ntimeout = 4s");
+    let world = World::start("[backup]\ntimeout = 8s");
     home(&world, "root");
     let pkgacct = Program::install(world.dir.path().join("root/usr/local/cpanel/scripts/pkgacct"), PKGACCT);
     let to_directory = ["--account", "bob", "--to", "directory"];
@@ -249,9 +249,11 @@ fn a_pkgacct_that_outlives_its_job_is_waited_for_and_its_half_file_is_no_backup(
     let job = world.store().job(id).unwrap().unwrap();
     assert!(job.reason.as_ref().unwrap().contains("still runs"), "{job:?}");
     assert_eq!(pkgacct.calls(), 1, "not a second one beside it");
-    std::thread::sleep(Duration::from_secs(3));
-    world.store().retry_job(id).unwrap();
-    world.once();
+    wait("the end of the first one", || {
+        world.store().retry_job(id).unwrap();
+        world.once();
+        world.store().job(id).unwrap().unwrap().state == JobState::Done
+    });
     let done = result(&world.store().job(id).unwrap().unwrap());
     assert_eq!(std::fs::read(done["files"][0]["name"].as_str().unwrap()).unwrap(), b"account of bob");
 }

@@ -18,6 +18,7 @@ use panelgate::sandbox::http::{self, Limits, Request, Response};
 use panelgate::sandbox::tree::{self, TreeSite};
 use panelgate::sandbox::{Ways, tree_directadmin, tree_plesk};
 use panelgate::store::JobQuery;
+use panelgate::types::WebUrl;
 
 const SITE: &str = "shop.example";
 const OTHER: &str = "books.example";
@@ -207,11 +208,15 @@ impl World {
     }
 
     fn configure(&self, panel: &str) {
+        self.configure_with(panel, "type = external");
+    }
+
+    fn configure_with(&self, panel: &str, publish: &str) {
         let here = self.dir.path().display();
         std::fs::write(self.dir.path().join("ca.pem"), self.editor.builder.ca_pem()).unwrap();
         let text = format!(
             "[panel]\nkind = {panel}\nroot = {here}/root\npublic_ip = 127.0.0.1\n[builder]\nurl = {}\nusername = brand\npassword = secret\n\
-             ca_file = {here}/ca.pem\nhosts = {}\n[publish]\ntype = external\nftp_check = 127.0.0.1:{}\n[store]\ndir = {here}/state\n",
+             ca_file = {here}/ca.pem\nhosts = {}\n[publish]\n{publish}\nftp_check = 127.0.0.1:{}\n[store]\ndir = {here}/state\n",
             self.editor.builder.api_url(),
             self.editor.builder.page_host(),
             self.ftp.port,
@@ -370,6 +375,36 @@ fn plesk_makes_the_account() {
 #[test]
 fn directadmin_makes_the_account() {
     whole_way("directadmin");
+}
+
+#[test]
+fn until_the_endpoint_is_reached_the_account_stands_in_where_that_is_wanted() {
+    if !is_root() {
+        return;
+    }
+    let world = World::start("cpanel");
+    let endpoint = "https://panel.example/panelgate/";
+    let kind = || {
+        world.open(&world.gateway(), SITE).unwrap();
+        world.editor.builder.requests().pop().unwrap().body["type"].as_str().unwrap().to_owned()
+    };
+    world.configure_with("cpanel", &format!("endpoint = {endpoint}"));
+    assert_eq!((kind().as_str(), world.accounts()), ("http", 0), "no password leaves unless it is wanted");
+
+    world.configure_with("cpanel", &format!("endpoint = {endpoint}\nfallback = external"));
+    assert_eq!((kind().as_str(), world.accounts()), ("external", 1));
+    // A panel that makes none keeps nobody out.
+    let gateway = world.gateway();
+    admin::revoke(gateway.context(), gateway.principal(), &Target::All).unwrap();
+    std::fs::write(world.ftp.dir().join("deny"), "").unwrap();
+    assert_eq!((kind().as_str(), world.accounts()), ("http", 0));
+    std::fs::remove_file(world.ftp.dir().join("deny")).unwrap();
+
+    assert_eq!(kind(), "external");
+    world.gateway().context().store().unwrap().note_reached(&WebUrl::parse(endpoint).unwrap()).unwrap();
+    assert_eq!(kind(), "http");
+    admin::revoke(gateway.context(), gateway.principal(), &Target::All).unwrap();
+    assert_eq!(world.accounts(), 0, "what was made before the endpoint was reached goes too");
 }
 
 /// A process of ours that ends with the test.

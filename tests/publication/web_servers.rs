@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use panelgate::ops::OpenRequest;
 use panelgate::sandbox::Ways;
+use panelgate::store::Store;
+use panelgate::types::WebUrl;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
 
@@ -258,6 +260,29 @@ fn the_builder_publishes_through_the_packaged_configurations_and_the_doctor_reac
         let nobody = doctor(&world, &servers, "https://no-such-name.invalid/panelgate/");
         assert!(nobody["text"].as_str().unwrap().contains("DNS"), "{nobody}");
     }
+}
+
+#[test]
+fn the_broker_notes_when_the_doctor_has_come_by_the_public_name() {
+    if !is_root() {
+        return;
+    }
+    let world = World::start();
+    let servers = endpoint("apache", &world, |text| text);
+    let address = format!("https://127.0.0.1:{}/panelgate/", servers.port);
+    let store = Store::open(&world.path("state")).unwrap();
+    let reached = || store.was_reached(&WebUrl::parse(&address).unwrap()).unwrap();
+    // A broker that has another address for its endpoint.
+    assert_eq!(doctor(&world, &servers, &address)["state"], "ok");
+    assert!(!reached());
+    let config = world.path("etc/panelgate.ini");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("https://panel.example/panelgate/", &address)).unwrap();
+    world.signal("-HUP");
+    wait_for("the new configuration", || world.log().contains("configuration was read again"));
+    std::fs::write(&config, text).unwrap();
+    assert_eq!(doctor(&world, &servers, &address)["state"], "ok");
+    assert!(reached());
 }
 
 #[test]

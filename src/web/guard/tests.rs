@@ -85,7 +85,7 @@ fn a_body_that_never_comes_does_not_hold_the_page() {
     let pairs: [(&str, &[u8]); 2] = [("REQUEST_METHOD", b"POST"), ("CONTENT_LENGTH", b"5")];
     let error = admit(variables(&pairs), reader.as_fd(), TIME).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BadRequest);
-    assert!(start.elapsed() < 10 * TIME);
+    assert!(start.elapsed() < 60 * TIME);
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn who_hangs_is_cut_off() {
         let begin = Instant::now();
         let error = failure(provider.list(&of_account(), Some(&account("shop.example"))));
         assert_eq!(error.kind(), ErrorKind::BackupUnreachable, "{instead:?} {error}");
-        assert!(begin.elapsed() < Duration::from_secs(10), "{instead:?}");
+        assert!(begin.elapsed() < Duration::from_secs(60), "{instead:?}");
     }
     plesk.behave(|behaviour| behaviour.instead = Some(Instead::Stall));
     let entry = crate::backup::EntryId::new("webspace:shop.example:x.xml").unwrap();

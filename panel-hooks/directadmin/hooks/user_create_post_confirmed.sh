@@ -1,0 +1,4 @@
+#!/bin/sh
+hook=/usr/share/panelgate/panel-hooks/directadmin/panelgate-hook
+[ -x "$hook" ] || exit 0
+exec "$hook" user_create_post_confirmed
