@@ -151,6 +151,9 @@ pub fn main() -> ExitCode {
     if std::env::args_os().skip(1).eq(["worker"]) {
         return worker::main();
     }
+    if std::env::args_os().skip(1).eq(["worker", "look"]) {
+        return worker::look();
+    }
     worker::this_program_is_one();
     let mut output = Output::new();
     let code = run(std::env::args_os(), &mut output);

@@ -6,15 +6,18 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::asking::hush;
 use super::doctor;
 use super::output::{Cell, Output, Style};
 use super::progress::Progress;
 use crate::config::ini::IniFile;
 use crate::config::{self, PanelKind};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::Reach;
+use crate::gateway::{self, Reach};
 use crate::limits;
-use crate::setup::{self, Answer, Options, Outcome, Report, State, Task, Watcher};
+use crate::setup::{
+    self, AdoptedSite, Adoption, Answer, Fate, Options, Outcome, Report, State, Task, Watcher,
+};
 use crate::sys::terminal;
 
 /// Put the button into this server's panel
@@ -37,6 +40,7 @@ use crate::sys::terminal;
       username = apikey0
       password = secret
       shared_brand = no
+  panelgate setup --adopt --dry-run   what there is to take over from the vendor's own plugin
   panelgate setup --uninstall         hooks, endpoint and icons go; configuration and data stay
 
 The panel's own updates call `panelgate setup --repair`: it says nothing, asks nothing, does only what is missing, and
@@ -65,6 +69,13 @@ pub(super) struct Arguments {
     /// Take hooks, endpoint, icons and page away again
     #[arg(long, conflicts_with = "answers")]
     uninstall: bool,
+
+    /// Take over from the vendor's own plugin: keys of published websites, a first list of their files; with --dry-run, say what
+    ///
+    /// The builder's list of published websites is read, at most once in 3 hours. A published website of an account of this server keeps its key; one that lies
+    /// in the document root is known from then on, so that it can be taken back. FTP accounts and files of the old plugin are listed, and never removed.
+    #[arg(long, conflicts_with_all = ["repair", "uninstall", "answers", "panel", "no_doctor"])]
+    adopt: bool,
 
     /// Read settings from this file instead of asking; - for standard input
     #[arg(long, value_name = "FILE")]
@@ -108,6 +119,9 @@ impl PanelName {
 }
 
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
+    if arguments.adopt {
+        return adopt(arguments, reach, output);
+    }
     let mut answers = match &arguments.answers {
         Some(path) => read_answers(path)?,
         None => Vec::new(),
@@ -150,6 +164,59 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
         say_end(arguments, &report, output);
     }
     Ok(failure.map_or(0, ErrorKind::exit_code))
+}
+
+/// Takes over from the vendor's own plugin.
+fn adopt(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
+    let path = setup::config_path(&arguments.root, reach.config);
+    let own = arguments.root != Path::new("/");
+    let direct = gateway::direct(Reach { config: reach.config.or(own.then_some(&path)), socket: None })?;
+    hush();
+    let progress = Progress::start("looking at published websites");
+    let result = setup::adopt(direct.context(), direct.principal(), arguments.dry_run);
+    drop(progress);
+    let adoption = result?;
+    if arguments.json {
+        output.json(&adoption);
+    } else {
+        show(&adoption, output);
+    }
+    Ok(if adoption.failed() { ErrorKind::DocumentRoot.exit_code() } else { 0 })
+}
+
+fn show(adoption: &Adoption, output: &mut Output) {
+    let row = |site: &AdoptedSite| {
+        let (word, style) = match site.fate {
+            Fate::Known => ("known", Style::Good),
+            Fate::Done => ("taken over", Style::Good),
+            Fate::Todo => ("to do", Style::Doubtful),
+            Fate::Left => ("left", Style::Faint),
+            Fate::Fail => ("FAIL", Style::Bad),
+        };
+        let here = match (site.recognised, site.files) {
+            (_, Some(files)) => format!("{files} files"),
+            (Some(true), None) => "yes".into(),
+            (Some(false), None) => "no".into(),
+            (None, None) => "?".into(),
+        };
+        let cells = [site.account.as_str(), &site.site, &here, site.text.as_deref().unwrap_or_default()];
+        std::iter::once(Cell::new(word).style(style)).chain(cells.into_iter().map(Cell::new)).collect()
+    };
+    let rows: Vec<Vec<Cell>> = adoption.sites.iter().map(row).collect();
+    output.table(0, &["", "ACCOUNT", "WEBSITE", "LIES HERE", ""], &rows);
+    output.line(&[Cell::new(format!(
+        "Names of the builder's list that no account here has: {}.",
+        adoption.elsewhere
+    ))]);
+    if !adoption.leftovers.is_empty() {
+        output.line(&[Cell::new("")]);
+        output.line(&[Cell::new("Of the old plugin; remove it in the panel once everything works:")
+            .style(Style::Strong)]);
+    }
+    for left in &adoption.leftovers {
+        let account = left.account.as_deref().unwrap_or("-");
+        output.line(&[Cell::new(format!("  {:<12} {account:<16} {}", left.kind, left.name))]);
+    }
 }
 
 fn options<'a>(arguments: &'a Arguments, reach: Reach<'a>, task: Task, answers: &'a [Answer]) -> Options<'a> {

@@ -368,7 +368,12 @@ fn refused(why: &str) -> Error {
 }
 
 /// Where the site's worker works, and as whom.
-fn assignment(context: &Context, row: &SiteRow, account: &Account, site: &Site) -> Result<Assignment> {
+pub(crate) fn assignment(
+    context: &Context,
+    row: &SiteRow,
+    account: &Account,
+    site: &Site,
+) -> Result<Assignment> {
     let Some(document_root) = &site.document_root else {
         let text = format!("the site {} has no document root", site.domain);
         return Err(Error::new(ErrorKind::SiteWithoutHosting, text));

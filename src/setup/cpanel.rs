@@ -280,10 +280,15 @@ impl Work for Icon {
 
     fn undo(&self, server: &Server) -> Result<bool> {
         let icons = icons(server);
-        let registered = server.stamp(ICON).is_some() || icons.iter().any(|icon| server.exists(icon));
+        let there = icons.iter().any(|icon| server.exists(icon));
+        let registered = there || server.stamp(ICON).is_some();
         if registered && server.exists(HOME) && server.leads_somewhere(UNINSTALL_PLUGIN) {
             let home = server.path(HOME).display().to_string();
-            server.run(Path::new(UNINSTALL_PLUGIN), &[&home, THEME_ARGUMENT])?;
+            let ended = server.run(Path::new(UNINSTALL_PLUGIN), &[&home, THEME_ARGUMENT]);
+            // Where only the icon's picture may be left, a complaint that there is no such plugin is no fault.
+            if there {
+                ended?;
+            }
         }
         for icon in icons {
             server.remove(icon)?;
@@ -311,7 +316,7 @@ impl Work for Application {
     }
 
     fn undo(&self, server: &Server) -> Result<bool> {
-        let registered = server.stamp(APPLICATION).is_some() || server.exists(APP_FILE);
+        let registered = server.exists(APP_FILE);
         if registered && server.leads_somewhere(UNREGISTER) {
             server.run(Path::new(UNREGISTER), &[APP])?;
         }

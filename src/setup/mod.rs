@@ -3,6 +3,7 @@
 //! A [`plan`] of steps, each of which knows whether it is done, does it, and takes it back. Everything can be run again at any time, and be killed at any
 //! time: what is missing is done by the next run. Files lie below a root folder, which is `/` but for the tests.
 
+mod adopt;
 mod bundle;
 mod cpanel;
 mod directadmin;
@@ -23,6 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::panel::Tree;
 use crate::sys::identity;
 
+pub use adopt::{AdoptedSite, Adoption, Fate, Leftover, adopt};
 pub use plan::{Outcome, State, Watcher};
 use plan::{Step, Way};
 use server::Server;
