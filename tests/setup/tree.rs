@@ -316,3 +316,14 @@ pub fn differences(left: &Listing, right: &Listing) -> Vec<String> {
         .map(|name| format!("{name}: {:?} and {:?}", left.get(*name), right.get(*name)))
         .collect()
 }
+
+/// Ends a test that needs root, loudly.
+macro_rules! needs_root {
+    () => {
+        if !crate::common::is_root() {
+            eprintln!("skipped: {} needs root", module_path!());
+            return;
+        }
+    };
+}
+pub(crate) use needs_root;
