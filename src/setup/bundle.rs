@@ -98,12 +98,7 @@ impl Bundle {
     ///
     /// # Errors
     /// [`ErrorKind::Internal`] naming the place.
-    pub(super) fn unpack(
-        &self,
-        server: &Server,
-        place: &Place<'_>,
-        change: &dyn Fn(&Path, &[u8]) -> Option<Vec<u8>>,
-    ) -> Result<()> {
+    pub(super) fn unpack(&self, server: &Server, place: &Place<'_>, change: &Change<'_>) -> Result<()> {
         let (new, old, target) = (server.path(place.new), server.path(place.old), server.path(place.target));
         let fail = |error: std::io::Error| {
             internal(format!("{} cannot be unpacked", target.display())).with_source(error)
@@ -134,6 +129,9 @@ impl Bundle {
         Ok(())
     }
 }
+
+/// Gives a file of a bundle, by its path and content, another content.
+pub(super) type Change<'a> = dyn Fn(&Path, &[u8]) -> Option<Vec<u8>> + 'a;
 
 /// Where a bundle is unpacked. All three are on one file system.
 pub(super) struct Place<'a> {

@@ -170,7 +170,6 @@ fn nginx_text(host: &str, setup: &SetupConfig) -> std::result::Result<String, St
 
 /// A file of `packaging/webserver` without the comment that says where people put it.
 fn rules(text: &str) -> String {
-    let text = text.trim_start_matches(|character| character == '\u{feff}');
     let start = text.find("\n\n").map_or(0, |at| at + 2);
     text[start..].to_owned()
 }

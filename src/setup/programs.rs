@@ -18,10 +18,10 @@ const FOLDERS: [&str; 2] = ["/usr/lib/systemd/system", "/lib/systemd/system"];
 
 /// Whether systemd runs here and knows Panelgate's units.
 pub(super) fn has_units(server: &Server) -> bool {
-    let unit = |folder: &&str| server.leads_somewhere(Path::new(folder).join(UNITS[0]));
+    let unit = |folder: &str| server.leads_somewhere(Path::new(folder).join(UNITS[0]));
     server.exists("/run/systemd/system")
         && server.leads_somewhere(SYSTEMCTL)
-        && FOLDERS.iter().any(|folder| unit(&folder))
+        && FOLDERS.iter().any(|folder| unit(folder))
 }
 
 /// The step, where systemd runs.
