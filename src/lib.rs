@@ -5,6 +5,7 @@
 //! - `bin/`, `cli`, [`ffi`], [`web`]: the command line, the C library, the page behind the icon
 //! - [`gateway`]: the use cases as callers see them, in this process or by the broker
 //! - [`broker`]: the privileged side and the way to it; [`jobs`]: the program that does what takes long
+//! - `setup`: what has to be on a server so that its panel shows the button; the command line's alone
 //! - [`ops`]: the use cases and the policy
 //! - [`backup`], [`publish`], [`builder`], [`panel`], [`store`]: what they work with. A panel never calls the builder; the builder never knows a panel
 //! - [`config`], [`calls`] (the table of the builder's calls), [`types`], [`limits`], [`sys`], [`error`], `agent`, the one place that makes an HTTP client,
@@ -31,6 +32,8 @@ pub mod panel;
 pub mod publish;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+#[cfg(feature = "cli")]
+pub mod setup;
 pub mod store;
 pub mod sys;
 pub mod types;

@@ -654,3 +654,15 @@ pub const OUTAGE_PAUSE: Duration = Duration::from_secs(2);
 
 /// Longest such pause.
 pub const OUTAGE_LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Longest run of a program of the panel's during setup, unless `[setup] program_time` says otherwise.
+pub const SETUP_PROGRAM_TIME: Duration = Duration::from_secs(300);
+
+/// Longest wait of a setup for another one.
+pub const SETUP_LOCK_TIME: Duration = Duration::from_secs(120);
+
+/// Largest file that setup reads, in bytes.
+pub const SETUP_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Largest unpacked bundle, in bytes.
+pub const SETUP_BUNDLE_BYTES: u64 = 256 * 1024 * 1024;

@@ -45,7 +45,14 @@ fn security_md_lists_every_limit_with_its_value() {
 #[test]
 fn links_between_documents_lead_somewhere() {
     let mut checked = 0;
-    for name in ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/bench/README.md"] {
+    for name in [
+        "README.md",
+        "SECURITY.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/setup.md",
+        "tests/bench/README.md",
+    ] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
         let folder = folder.parent().expect("a folder");
         for target in

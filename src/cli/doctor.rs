@@ -47,21 +47,34 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
         return relay(arguments.json, reach, output);
     }
     let config = gateway::direct_config(reach)?;
+    let report = show(config, reach, arguments.deep, arguments.json, output);
+    if arguments.json {
+        output.json(&report);
+    }
+    Ok(report.failure().map_or(0, ErrorKind::exit_code))
+}
+
+/// Examines, and says each check as it comes, unless a program reads the output.
+pub(super) fn show(
+    config: &Path,
+    reach: Reach<'_>,
+    deep: bool,
+    json: bool,
+    output: &mut Output,
+) -> doctor::Report {
     let ask = || ask_broker(reach);
     // The installed programs need the broker; a configuration of one's own does not.
     let broker: Option<&dyn Fn() -> Result<String>> =
         if reach.config.is_none() || reach.socket.is_some() { Some(&ask) } else { None };
-    let options = Options { config, deep: arguments.deep, broker };
+    let options = Options { config, deep, broker };
     let report = {
-        let mut printer = Printer { output, json: arguments.json, progress: None };
+        let mut printer = Printer { output, json, progress: None };
         doctor::run(&options, &mut printer)
     };
-    if arguments.json {
-        output.json(&report);
-    } else {
+    if !json {
         summary(&report, output);
     }
-    Ok(report.failure().map_or(0, ErrorKind::exit_code))
+    report
 }
 
 /// Prints what the broker finds.

@@ -20,6 +20,7 @@ mod progress;
 mod publish;
 mod reconcile;
 mod revoke;
+mod setup;
 mod site;
 mod sites;
 mod ssh_keys;
@@ -51,6 +52,7 @@ program does the same by hand, shows what Panelgate reads from the panel, and sa
 
 const AFTER: &str = "First steps:
   panelgate demo            see it work, without installation, network or root
+  panelgate setup           put the button into this server's panel
   panelgate doctor          check configuration, panel and builder of this server
   panelgate sites alice     what Panelgate knows of an account
   panelgate open shop.example
@@ -136,6 +138,7 @@ enum Command {
     Builder(builder::Arguments),
     Call(call::Arguments),
     Publish(publish::Arguments),
+    Setup(setup::Arguments),
     #[cfg(feature = "sandbox")]
     Demo(demo::Arguments),
 }
@@ -157,6 +160,9 @@ pub fn main() -> ExitCode {
     // Before anything is opened, and without a log: what it says goes through its socket.
     if std::env::args_os().skip(1).eq(["worker"]) {
         return worker::main();
+    }
+    if std::env::args_os().skip(1).eq(["worker", "look"]) {
+        return worker::look();
     }
     worker::this_program_is_one();
     let mut output = Output::new();
@@ -210,6 +216,7 @@ impl Command {
             Self::Event(command) => command.json,
             Self::Reconcile(command) => command.json,
             Self::Publish(command) => command.wants_json(),
+            Self::Setup(command) => command.json,
             Self::Broker | Self::Worker | Self::SshKeys(_) => false,
             #[cfg(feature = "sandbox")]
             Self::Demo(_) => false,
@@ -239,6 +246,7 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Builder(command) => builder::run(command, reach, output),
         Command::Call(command) => call::run(command, reach, output),
         Command::Publish(command) => publish::run(command, reach, output),
+        Command::Setup(command) => setup::run(command, reach, output),
         #[cfg(feature = "sandbox")]
         Command::Demo(command) => demo::run(command, output),
     }

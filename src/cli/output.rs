@@ -100,6 +100,11 @@ impl Output {
         let _ = io::stderr().lock().write_all(line.as_bytes());
     }
 
+    /// The beginning of a line on standard error, behind which a person answers.
+    pub(super) fn prompt(&mut self, text: &str) {
+        let _ = io::stderr().lock().write_all(printable(text).as_bytes());
+    }
+
     /// A table with a headline, each column as wide as its widest cell, indented by `indent`.
     pub(super) fn table(&mut self, indent: usize, headline: &[&str], rows: &[Vec<Cell>]) {
         let headline: Vec<Cell> = headline.iter().map(|text| Cell::new(text).style(Style::Strong)).collect();

@@ -8,6 +8,7 @@ mod calls;
 pub mod ini;
 mod providers;
 mod session;
+mod setup;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -26,6 +27,7 @@ use ini::{IniFile, Section};
 pub use providers::{InstallatronConfig, InstallatronWay, PleskBackupConfig, PluginPanel, ServerPlace};
 pub(crate) use session::RESERVED_FIELDS;
 pub use session::{Feature, ServerIp, SessionConfig};
+pub use setup::{SetupConfig, WebServer};
 
 /// Where the installed programs read their configuration.
 pub const DEFAULT_PATH: &str = "/etc/panelgate/panelgate.ini";
@@ -62,6 +64,8 @@ pub struct Config {
     pub audit_days: u64,
     /// `[log] level`: `info` unless set.
     pub log_level: log::LevelFilter,
+    /// `[setup]`
+    pub setup: SetupConfig,
 }
 
 /// Which panel's data are read.
@@ -86,6 +90,11 @@ impl PanelKind {
             Self::Plesk => "plesk",
             Self::Ini => "ini",
         }
+    }
+
+    /// The panel of that name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        [Self::CPanel, Self::DirectAdmin, Self::Plesk, Self::Ini].into_iter().find(|kind| kind.name() == name)
     }
 
     /// The name that people know.
@@ -133,6 +142,8 @@ pub struct PanelConfig {
     pub directadmin_command: PathBuf,
     /// `[plesk] command`: the `plesk` program; `/usr/sbin/plesk` unless set. Below `root`.
     pub plesk_command: PathBuf,
+    /// `[plesk] event_handlers`: whether setup registers event handlers beside the extension's listener; no unless set.
+    pub plesk_event_handlers: bool,
 }
 
 /// What a cPanel feature list means that does not name the feature (`reference/cpanel.md` 1.4: the rule is inferred, so it is a setting).
@@ -330,6 +341,7 @@ impl Config {
             state_dir,
             audit_days,
             log_level: log_level(&file)?,
+            setup: setup::read(&file)?,
         };
         known_sections(&file)?;
         Ok(config)
@@ -346,7 +358,7 @@ impl Config {
     }
 }
 
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "panel",
     "cpanel",
     "directadmin",
@@ -363,6 +375,7 @@ const SECTIONS: [&str; 16] = [
     "lifecycle",
     "store",
     "log",
+    "setup",
 ];
 
 fn known_sections(file: &IniFile) -> Result<()> {
@@ -441,6 +454,7 @@ fn panel(file: &IniFile) -> Result<PanelConfig> {
         cpanel_uapi: absolute(&cpanel, "uapi", "/usr/local/cpanel/bin/uapi")?,
         directadmin_command: absolute(&directadmin, "command", "/usr/local/directadmin/directadmin")?,
         plesk_command: absolute(&plesk, "command", "/usr/sbin/plesk")?,
+        plesk_event_handlers: plesk.flag("event_handlers", false)?,
     };
     for part in [section, cpanel, directadmin, plesk] {
         part.finish()?;

@@ -84,7 +84,7 @@ pub enum Route<'a> {
 }
 
 /// Length of a site's token in hexadecimal digits.
-const TOKEN_DIGITS: usize = 40;
+pub const TOKEN_DIGITS: usize = 40;
 
 /// Finds out what a path means: `/TOKEN/...`, with any number of slashes before the token.
 pub fn route(path: &str) -> Route<'_> {
@@ -368,7 +368,12 @@ fn refused(why: &str) -> Error {
 }
 
 /// Where the site's worker works, and as whom.
-fn assignment(context: &Context, row: &SiteRow, account: &Account, site: &Site) -> Result<Assignment> {
+pub(crate) fn assignment(
+    context: &Context,
+    row: &SiteRow,
+    account: &Account,
+    site: &Site,
+) -> Result<Assignment> {
     let Some(document_root) = &site.document_root else {
         let text = format!("the site {} has no document root", site.domain);
         return Err(Error::new(ErrorKind::SiteWithoutHosting, text));

@@ -241,7 +241,7 @@ impl Context {
     ///
     /// The latter is asked even where asking is not cheap, since few sites have such a name: who had `www.shop.example` alone would otherwise be
     /// signed on to the website of whoever has `shop.example`.
-    fn check_single_owner(&self, account: &Account, site: &Domain) -> Result<()> {
+    pub(crate) fn check_single_owner(&self, account: &Account, site: &Domain) -> Result<()> {
         if self.panel.owners_are_cheap() {
             self.check_claims(account, site)?;
         }

@@ -19,4 +19,5 @@ pub mod sandbox;
 pub mod service;
 pub mod signals;
 pub mod spool;
+pub mod terminal;
 pub mod users;

@@ -12,6 +12,7 @@
 //! - `recover`: after a kill
 //! - `htaccess`, `runtime`: what a publication must not lose
 
+mod adopt;
 mod carry_out;
 mod close;
 mod htaccess;
@@ -29,6 +30,7 @@ pub(crate) mod tree;
 mod undo;
 mod window;
 
+pub use adopt::{Adopted, Recognised, recognise};
 pub use record::Kind;
 pub use report::{Closed, Past, Recovery, Status, Undone};
 pub use site::{Site, Temps};

@@ -154,6 +154,14 @@ impl Site {
         })
     }
 
+    /// Takes over what the builder published before.
+    pub(super) fn adopt(&self) -> Result<Value> {
+        let adopted = self.files().adopt().map_err(|fault| error_of(&fault))?;
+        serde_json::to_value(adopted).map_err(|error| {
+            Error::new(ErrorKind::Internal, "the result cannot be written").with_source(error)
+        })
+    }
+
     /// Closes the publication: from now on it is on the disk, and the next request begins another.
     pub(super) fn close(&self) -> Result<Option<Closed>> {
         self.files().close_window().map_err(|fault| error_of(&fault))

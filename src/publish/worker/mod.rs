@@ -25,7 +25,7 @@ use crate::types::quote;
 use super::carry::Errand;
 
 pub use http::Verb;
-pub use process::main;
+pub use process::{Seen, look, main};
 
 /// Whether the running program is the command line program, and so can be a worker.
 static IS_THIS_PROGRAM: AtomicBool = AtomicBool::new(false);
@@ -101,6 +101,8 @@ pub enum Task {
         /// What.
         what: Manage,
     },
+    /// Take over what the builder published before; the result comes back as JSON.
+    Adopt,
 }
 
 /// One request of type `http` (`reference/builder-api.md` 6.4).

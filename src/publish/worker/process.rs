@@ -1,20 +1,23 @@
 //! The worker's own side: dropping, walls, taking orders.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::publish::confine::Root;
+use crate::publish::journal::{Recognised, recognise};
 use crate::sys::descriptors::{self, Received};
 use crate::sys::users::{self, User};
 use crate::sys::{identity, sandbox};
 
-use super::http::Site;
+use super::http::{Site, error_of};
 use super::{Assignment, First, Order, Report, Task, carry};
 
 /// Runs the worker to its end. Its standard input is the socket to whoever started it, and there is nothing else that it trusts.
@@ -60,6 +63,59 @@ pub fn main() -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+/// What one look at an account's files found; the account's word, not ours.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Seen {
+    /// What of the document root the builder has published.
+    pub published: Recognised,
+    /// Whether the home has the file in which the vendor's plugin for cPanel keeps its FTP account.
+    pub storage: bool,
+}
+
+/// The file in a home in which the vendor's plugin for cPanel keeps its FTP account (`reference/builder-api.md` 8).
+const STORAGE: &str = ".spbldr_localStorage";
+
+/// Looks at a document root once, changes nothing, and prints a [`Seen`]. This process is the account's already; on its standard input is the
+/// [`Assignment`].
+pub fn look() -> ExitCode {
+    identity::forbid_core_dumps();
+    let seen = sandbox::close_inherited()
+        .map_err(|error| Error::new(ErrorKind::Internal, "it cannot be shut off").with_source(error))
+        .and_then(|()| see());
+    let text = match &seen {
+        Ok(seen) => serde_json::to_vec(seen),
+        Err(error) => serde_json::to_vec(&json!({ "error": error.chain() })),
+    };
+    let written = io::stdout().write_all(&text.unwrap_or_default());
+    match (seen, written) {
+        (Ok(_), Ok(())) => ExitCode::SUCCESS,
+        (Err(error), _) => ExitCode::from(error.kind().exit_code()),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn see() -> Result<Seen> {
+    let fail =
+        |what: &'static str| move |error: io::Error| Error::new(ErrorKind::Internal, what).with_source(error);
+    let mut bytes = Vec::new();
+    let most = limits::WORKER_MESSAGE_BYTES as u64;
+    io::stdin().lock().take(most).read_to_end(&mut bytes).map_err(fail("it was told nothing"))?;
+    let assignment: Assignment = serde_json::from_slice(&bytes)
+        .map_err(|error| Error::new(ErrorKind::Internal, "it was told nothing useful").with_source(error))?;
+    let me = identity::uids();
+    if me.effective != assignment.uid || me.real != assignment.uid || me.effective == 0 {
+        return Err(Error::new(ErrorKind::Forbidden, "only the account itself may look at its files"));
+    }
+    let storage = std::fs::symlink_metadata(assignment.home.join(STORAGE)).is_ok();
+    sandbox::limit(limits::WORKER_FILES, limits::WORKER_MEMORY).map_err(fail("it cannot be limited"))?;
+    let Assignment { home, document_root, uid, .. } = &assignment;
+    let root = Root::open(home, document_root, *uid).map_err(|fault| error_of(&fault))?;
+    sandbox::confine_below(&[root.as_fd()]).map_err(fail("it cannot be confined to the document root"))?;
+    sandbox::forbid_all_but_files().map_err(fail("its system calls cannot be limited"))?;
+    let published = recognise(&root).map_err(|fault| error_of(&fault))?;
+    Ok(Seen { published, storage })
 }
 
 /// Whether the socket leads to a process of root's or of this user's own.
@@ -175,6 +231,7 @@ fn carry_out(site: &Site, task: Task, received: Received) -> Result<Value> {
             site.apply(archive)
         }
         Task::Manage { what } => site.manage(what),
+        Task::Adopt => site.adopt(),
     }
 }
 
