@@ -28,6 +28,8 @@ pub struct SetupConfig {
     pub certificate_key: Option<PathBuf>,
     /// `fcgiwrap`: the socket of fcgiwrap, for nginx; `/run/fcgiwrap.socket` unless set.
     pub fcgiwrap: PathBuf,
+    /// `homes`: the folders with the accounts' homes, below which the broker's workers may write; as the panel has them unless set.
+    pub homes: Vec<PathBuf>,
     /// `program_time`: longest run of one of the panel's programs; 300 seconds unless set.
     pub program_time: Duration,
 }
@@ -72,6 +74,7 @@ pub(super) fn read(file: &IniFile) -> Result<SetupConfig> {
         certificate: optional(text_path("certificate", "")?),
         certificate_key: optional(text_path("certificate_key", "")?),
         fcgiwrap: text_path("fcgiwrap", "/run/fcgiwrap.socket")?,
+        homes: section.list("homes", absolute_path)?,
         program_time: section.seconds("program_time", 300, 1..=3600)?,
     };
     section.finish()?;

@@ -91,7 +91,9 @@ fn apache_include(server: &Server, kind: PanelKind) -> PathBuf {
         PanelKind::CPanel => "/etc/apache2/conf.d".into(),
         // One file for everybody: it gets a line.
         PanelKind::DirectAdmin => return "/etc/httpd/conf/extra/httpd-includes.conf".into(),
-        PanelKind::Plesk => plesk::apache_folder(server).unwrap_or_else(|| "/etc/httpd/conf.d".into()),
+        PanelKind::Plesk => {
+            plesk::folder(server, "HTTPD_INCLUDE_D").unwrap_or_else(|| "/etc/httpd/conf.d".into())
+        }
         PanelKind::Ini if server.exists("/etc/apache2/conf-enabled") => "/etc/apache2/conf-enabled".into(),
         PanelKind::Ini => PathBuf::from("/etc/httpd/conf.d"),
     };

@@ -8,6 +8,7 @@ mod bundle;
 mod cpanel;
 mod directadmin;
 mod endpoint;
+mod homes;
 mod ini_edit;
 mod plan;
 mod plesk;
@@ -157,6 +158,7 @@ fn steps(server: &Server, settings: &Settings) -> Result<Vec<Step>> {
     });
     steps.extend(endpoint::steps(server, settings));
     if units {
+        steps.push(homes::step(server, &settings.config, settings.kind));
         steps.push(programs::step());
     }
     Ok(steps)
@@ -170,5 +172,6 @@ fn steps_back(server: &Server, settings: &Settings) -> Vec<Step> {
         PanelKind::Ini => Vec::new(),
     };
     steps.extend(endpoint::steps_back(server, settings));
+    steps.push(homes::step_back());
     steps
 }

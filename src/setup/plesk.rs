@@ -234,11 +234,10 @@ impl Work for Handlers {
     }
 }
 
-/// Where Plesk's Apache reads foreign files: `HTTPD_INCLUDE_D` of `psa.conf`.
-pub(super) fn apache_folder(server: &Server) -> Option<PathBuf> {
+/// A folder that Plesk's `psa.conf` names: `HTTPD_INCLUDE_D`, where its Apache reads foreign files, or `HTTPD_VHOSTS_D`, which holds the homes.
+pub(super) fn folder(server: &Server, key: &str) -> Option<PathBuf> {
     let text = server.text("/etc/psa/psa.conf");
-    let value =
-        text.lines().find_map(|line| line.strip_prefix("HTTPD_INCLUDE_D")?.strip_prefix([' ', '\t']))?;
+    let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix([' ', '\t']))?;
     let folder = PathBuf::from(value.trim());
     let climbs = folder.components().any(|part| part == std::path::Component::ParentDir);
     Some(folder).filter(|folder| folder.is_absolute() && !climbs)

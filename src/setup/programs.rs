@@ -9,9 +9,11 @@ use crate::error::Result;
 /// Says that running programs have to read the configuration again.
 pub(super) const RELOAD: &str = "reload";
 
-const SYSTEMCTL: &str = "/usr/bin/systemctl";
+/// The program that starts and stops units.
+pub(super) const SYSTEMCTL: &str = "/usr/bin/systemctl";
 
-const UNITS: [&str; 3] = ["panelgate.socket", "panelgate-jobs.service", "panelgate-backup.timer"];
+const UNITS: [&str; 4] =
+    ["panelgate.socket", "panelgate-jobs.service", "panelgate-backup.timer", "panelgate-reconcile.timer"];
 
 /// Where units lie.
 const FOLDERS: [&str; 2] = ["/usr/lib/systemd/system", "/lib/systemd/system"];

@@ -6,6 +6,7 @@ use crate::tree::{Kind, Listing, PANELS, SECRET, Server, states};
 fn expected(kind: Kind) -> Vec<&'static str> {
     let common = [
         "etc/panelgate/panelgate.ini",
+        "etc/systemd/system/panelgate.service.d/homes.conf",
         "units.json",
         "var/lib/panelgate/setup/installed",
         "var/lib/panelgate/setup/lock",
@@ -81,7 +82,9 @@ fn expected_calls(kind: Kind) -> Vec<&'static str> {
         "apachectl configtest",
         "apachectl configtest",
         "apachectl graceful",
-        "systemctl enable --now --quiet panelgate.socket panelgate-jobs.service panelgate-backup.timer",
+        "systemctl daemon-reload",
+        "systemctl try-restart panelgate.service",
+        "systemctl enable --now --quiet panelgate.socket panelgate-jobs.service panelgate-backup.timer panelgate-reconcile.timer",
         "systemctl try-reload-or-restart panelgate.service panelgate-jobs.service",
     ]);
     calls
@@ -141,9 +144,12 @@ fn setup_leaves_exactly_the_files_it_should_and_removal_takes_them_away() {
             added(&before, &gone).into_iter().filter(|name| !kept.contains(&name.as_str())).collect();
         // Folders that cPanel did not have stay, empty.
         assert!(
-            left.iter().all(
-                |name| ["usr/lib/panelgate/", "var/cpanel/packages/extensions/"].contains(&name.as_str())
-            ),
+            left.iter().all(|name| [
+                "etc/systemd/system/",
+                "usr/lib/panelgate/",
+                "var/cpanel/packages/extensions/"
+            ]
+            .contains(&name.as_str())),
             "{kind:?} {left:?}"
         );
         assert_eq!(

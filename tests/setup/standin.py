@@ -195,7 +195,7 @@ def systemctl(verb, *rest):
         sys.exit(0 if set(names) <= set(units) else 1)
     elif verb == "enable":
         save("units.json", sorted(set(units) | set(names)))
-    elif verb != "try-reload-or-restart":
+    elif verb not in ("try-reload-or-restart", "daemon-reload", "try-restart"):
         wrong(verb)
 
 
