@@ -10,7 +10,7 @@ use crate::common::{self, SITE_MAIN, SITE_SUB, Sites, TestUser, Trial};
 use crate::tree::{NOTHING, Stdin, Tree, run};
 
 /// A trial of root's, with a site that was opened, and the hooks over the library that belongs to these tests.
-fn world(panel: PanelKind, more: &str) -> (Trial, Tree) {
+pub fn world(panel: PanelKind, more: &str) -> (Trial, Tree) {
     let mut trial = Trial::with(panel, Sites::Several, more);
     let owned = Command::new("chown").args(["-R", "0:0"]).arg(trial.dir.path()).status().unwrap();
     assert!(owned.success());
@@ -26,7 +26,7 @@ fn world(panel: PanelKind, more: &str) -> (Trial, Tree) {
     (trial, tree)
 }
 
-fn panelgate(trial: &Trial, words: &[&str]) -> (Option<i32>, String) {
+pub fn panelgate(trial: &Trial, words: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_panelgate"));
     command.arg("--config").arg(trial.config()).args(words).stdin(Stdio::null());
     let output = command.output().unwrap();
@@ -35,7 +35,7 @@ fn panelgate(trial: &Trial, words: &[&str]) -> (Option<i32>, String) {
 }
 
 /// The kinds of the jobs that wait, in the order in which they came.
-fn jobs(trial: &Trial) -> Vec<String> {
+pub fn jobs(trial: &Trial) -> Vec<String> {
     let (code, text) = panelgate(trial, &["jobs", "list", "--json"]);
     assert_eq!(code, Some(0), "{text}");
     let mut kinds = Vec::new();
@@ -48,7 +48,7 @@ fn jobs(trial: &Trial) -> Vec<String> {
 }
 
 /// Whether some file below a folder holds these bytes.
-fn holds(dir: &Path, bytes: &[u8]) -> bool {
+pub fn holds(dir: &Path, bytes: &[u8]) -> bool {
     std::fs::read_dir(dir).unwrap().any(|entry| {
         let path = entry.unwrap().path();
         if path.is_dir() {
