@@ -22,15 +22,12 @@ fn removed() -> World {
 fn what_is_gone_is_backed_up_and_deleted_after_the_grace_and_not_before() {
     needs_root!();
     let world = removed();
-    world.configure("[lifecycle]\ngrace = 1d");
     world.once();
     let waiting = world.jobs("remove-site");
     assert_eq!((waiting.len(), waiting[0].state), (1, JobState::Waiting));
     assert!(waiting[0].next >= waiting[0].queued + 86_400 && waiting[0].key.is_some());
     assert!(world.calls("delete-site").is_empty() && world.row("shop.example").is_some());
 
-    world.configure("[lifecycle]\ngrace = 1s");
-    assert!(world.run(&["jobs", "retry", &waiting[0].id.to_string()]).status.success());
     world.settle();
     assert_eq!(world.saved("shop.example"), [b"the project shop.example".to_vec()]);
     assert_eq!(world.builder.project("shop.example"), None);
@@ -137,7 +134,8 @@ fn empty_or_damaged_data_are_never_a_removal() {
     assert_eq!((alice.state, alice.reason.is_some()), (JobState::Waiting, true), "{alice:?}");
     // Nobody is left at all: that is not believed, whoever tells it.
     world.remove_account("alice");
-    std::thread::sleep(std::time::Duration::from_millis(1200));
+    world.configure("[lifecycle]\ngrace = 1s");
+    std::thread::sleep(std::time::Duration::from_millis(2100));
     world.tell("remove", &["--account", "alice"]);
     for job in looks.iter().chain(&world.jobs("remove-site")) {
         world.run(&["jobs", "retry", &job.id.to_string()]);
@@ -147,4 +145,26 @@ fn empty_or_damaged_data_are_never_a_removal() {
     let text = String::from_utf8(world.run(&["jobs", "list"]).stdout).unwrap();
     assert!(text.contains("no account at all"), "{text}");
     assert_eq!(world.run(&["reconcile"]).status.code(), Some(10));
+}
+
+#[test]
+fn a_backup_can_be_waived_and_one_that_fails_keeps_the_project() {
+    needs_root!();
+    let world = removed();
+    // The builder cannot pack it: nothing is deleted, however long it has been gone.
+    world.once();
+    world.configure("[lifecycle]\ngrace = 1s");
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    world.hasten();
+    let fault = serde_json::json!({ "error": { "code": 1, "message": "cannot pack" } });
+    world.builder.push_fault(panelgate::sandbox::http::Response::json(500, &fault));
+    world.once();
+    let job = world.jobs("close-site").pop().unwrap();
+    assert_eq!((job.state, job.attempts), (JobState::Waiting, 1), "{job:?}");
+    assert!(world.calls("delete-site").is_empty() && world.builder.project("shop.example").is_some());
+
+    world.configure("[lifecycle]\ngrace = 1s\nbackup = no");
+    assert!(world.run(&["jobs", "retry", &job.id.to_string()]).status.success());
+    world.once();
+    assert_eq!((world.builder.project("shop.example"), world.saved("shop.example").len()), (None, 0));
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use panelgate::gateway::{self, Direct, Gateway, Reach};
 use panelgate::ops::OpenRequest;
 use panelgate::sandbox::{Builder, Options};
-use panelgate::store::{Job, JobQuery, SiteRow, Store};
+use panelgate::store::{Job, JobQuery, JobState, SiteRow, Store};
 use panelgate::types::{Domain, Username};
 use serde_json::Value;
 
@@ -41,11 +41,11 @@ fn builder(port: u16) -> Builder {
 }
 
 impl World {
-    /// alice (uid 2001) and bob (uid 2002), with a grace time of one second.
+    /// alice (uid 2001) and bob (uid 2002), with a grace time that no test lives to see the end of.
     pub fn start() -> Self {
         let world = Self { dir: tempfile::tempdir().unwrap(), builder: builder(0) };
         std::fs::create_dir_all(world.path("root/etc/panelgate/accounts.d")).unwrap();
-        world.configure("[lifecycle]\ngrace = 1s");
+        world.configure("");
         world.users(&[("alice", 2001), ("bob", 2002), ("carol", 2003)]);
         world.account(
             "alice",
@@ -176,13 +176,24 @@ impl World {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Does all work, until nothing waits for a grace time of a second any more.
+    /// Lets the grace time of what is gone be over, and does all that follows.
     pub fn settle(&self) {
-        for _ in 0..2 {
-            self.once();
-            std::thread::sleep(Duration::from_millis(2100));
-        }
+        self.configure("[lifecycle]\ngrace = 1s");
         self.once();
+        std::thread::sleep(Duration::from_millis(2100));
+        for _ in 0..2 {
+            self.hasten();
+            self.once();
+        }
+    }
+
+    /// Lets the ends of keys that wait be tried now.
+    pub fn hasten(&self) {
+        for job in ["remove-site", "close-site"].into_iter().flat_map(|kind| self.jobs(kind)) {
+            if job.state == JobState::Waiting {
+                self.store().retry_job(job.id).unwrap();
+            }
+        }
     }
 
     pub fn daemon(&self) -> Child {
