@@ -82,6 +82,7 @@ test:
 bench:
 	tests/bench/run
 	tests/bench/calls
+	tests/bench/hooks
 
 install: $(if $(PREBUILT),,all)
 	$(INSTALL) -d $(foreach dir,$(BINDIR) $(PROGRAMDIR) $(LIBDIR) $(PKGCONFIGDIR) $(INCLUDEDIR) $(DOCDIR),"$(DESTDIR)$(dir)")

@@ -185,7 +185,8 @@ impl Store {
         })
     }
 
-    /// Takes the next job whose time has come, of the kinds that are known, in none of the lanes that are full; it is running then.
+    /// Takes the next job whose time has come, of the kinds that are known, in none of the lanes that are full; it is running then. Of the work that follows
+    /// events, one at a time is done for a key.
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
@@ -194,6 +195,8 @@ impl Store {
             "UPDATE jobs SET state = 'running', attempts = attempts + 1, started = ?1, percent = NULL, step = NULL WHERE id = (\
              SELECT id FROM jobs WHERE done IS NULL AND state = 'waiting' AND next <= ?1 \
              AND kind IN (SELECT value FROM json_each(?2)) AND lane NOT IN (SELECT value FROM json_each(?3)) \
+             AND (kind NOT IN ('sync-site', 'remove-site') OR NOT EXISTS (SELECT 1 FROM jobs AS other WHERE other.done IS NULL \
+             AND other.key = jobs.key AND other.state = 'running' AND other.kind IN ('sync-site', 'remove-site'))) \
              ORDER BY next, id LIMIT 1) RETURNING {COLUMNS}"
         );
         let list = |words: Vec<&str>| serde_json::Value::from(words).to_string();

@@ -63,6 +63,16 @@ fn one_handle_serves_many_threads() {
 }
 
 #[test]
+fn projects_that_travel_are_roots_affair() {
+    let trials = trials();
+    let arguments = |caller: Caller| {
+        let word = if caller.uid == 0 { "root" } else { "account" };
+        vec![of(&trials, caller).config(), word.to_owned()]
+    };
+    in_ways(&WAYS, "travel.c", arguments, |_, printed| assert_eq!(printed, "ok\n"));
+}
+
+#[test]
 fn a_python_program_uses_the_library() {
     let caller = Caller { uid: own_uid() };
     let trial = Trial::new(caller);

@@ -41,6 +41,9 @@ def ctype(declared):
     stars = declared.count("*")
     if stars == 0:
         return VALUES[base]
+    if base == "uint8_t" and lent and stars == 1:
+        # Bytes by their address; their length goes beside them.
+        return ctypes.c_char_p
     if base == "char" and stars == 1:
         return ctypes.c_char_p if lent else ctypes.c_void_p
     if base in OBJECTS + ["char"]:
@@ -176,12 +179,30 @@ def use(config, name, site, other):
     for job in (-1, 1 << 64):
         fails(status.INVALID_ARGUMENT, gate.backup_poll, job)
     fails(status.INVALID_ARGUMENT, gate.backup_wait, 1, 1 << 32)
+    # An account tells of itself, whatever it says; root and panel users name somebody.
+    for source, payload in [("cpanel", b""), ("plain", b"\xff\0{"), ("directadmin/x", b"a=b\0"), ("nowhere", b"{}")]:
+        try:
+            answer = gate.event(source, payload)
+            assert set(answer) == {"event", "account", "job", "ignored"}, answer
+        except panelgate.Error as error:
+            assert error.code in (status.INVALID_ARGUMENT, status.TOO_MANY, status.FORBIDDEN), error
     for function in (gate.backup_poll, gate.backup_cancel):
         try:
             function(987654)
             raise AssertionError("there is no such job")
         except panelgate.Error as error:
             assert error.code in (status.BACKUP_NOT_FOUND, status.FORBIDDEN), str(error)
+    fails(status.INVALID_ARGUMENT, gate.backup_attach, "../alice")
+    fails(status.INVALID_ARGUMENT, gate.backup_attach, name, b"not/absolute")
+    fails(status.INVALID_ARGUMENT, gate.backup_attach, name, None, 1 << 32)
+    fails(status.INVALID_ARGUMENT, gate.backup_detach, None)
+    if os.geteuid() == 0:
+        # The configuration does not say that projects travel.
+        assert gate.backup_attach(name, b"/nonexistent\xff", 5) == {"account": name, "carry": False, "place": None, "sites": []}
+        assert gate.backup_detach(name) == {"account": name, "removed": 0, "uses": 0}
+    else:
+        fails(status.FORBIDDEN, gate.backup_attach, name)
+        fails(status.FORBIDDEN, gate.backup_detach, name, "/home/x")
     # A panel's user must say for whom it speaks, which these calls cannot.
     speaks_for_others = os.geteuid() != 0 and pwd.getpwuid(os.geteuid()).pw_name != name
     denied = (status.INVALID_ARGUMENT, status.FORBIDDEN) if speaks_for_others else (status.SITE_NOT_YOURS, status.SITE_NOT_FOUND, status.FORBIDDEN)
