@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use crate::made::{files, multiarch, newer, packages};
+use crate::made::{built, files, multiarch, newer, packages};
 use crate::needs;
 use crate::served;
 use crate::system::{System, succeed};
@@ -64,6 +64,7 @@ fn it_comes_serves_is_upgraded_and_goes_without_a_trace_but_the_backups() {
     assert!(said.contains("panelgate: installed; next, as root: panelgate setup"), "{said}");
     is_installed(&system);
     programs_run(&system);
+    bundles_can_be_unpacked(&system);
     units_are_right(&system);
     served::page_and_endpoint(&system);
     a_program_is_built(&system, &dev);
@@ -107,6 +108,30 @@ fn programs_run(system: &System) {
     let caches =
         system.run(&["find", "/usr/share/panelgate/panel-hooks", "-name", "panelgate.cpython-*.pyc"]);
     assert!(!caches.is_empty(), "the binding is compiled once, not for every hook");
+}
+
+/// They are packed anew for the package, and hold what they held.
+fn bundles_can_be_unpacked(system: &System) {
+    let bundles = std::fs::read_dir(built().join("bundles")).unwrap();
+    for bundle in bundles.map(|entry| entry.unwrap().path()) {
+        let name = bundle.file_name().unwrap().to_str().unwrap();
+        let installed = system.path("usr/share/panelgate/bundles").join(name);
+        let list = |file: &std::path::Path| {
+            let mut command =
+                if name.ends_with(".zip") { Command::new("python3") } else { Command::new("tar") };
+            if name.ends_with(".zip") {
+                let text = "import sys, zipfile\nfor m in zipfile.ZipFile(sys.argv[1]).infolist(): \
+                            print(m.filename, m.CRC, m.file_size, m.external_attr, m.date_time)";
+                command.args(["-I", "-c", text]).arg(file);
+            } else {
+                command.arg("-tvzf").arg(file);
+            }
+            succeed(&mut command)
+        };
+        let members = list(&installed);
+        assert!(members.lines().count() > 3, "{name}: {members}");
+        assert_eq!(members, list(&bundle), "{name}");
+    }
 }
 
 /// Systemd's own opinion of the installed units, with the installed programs.
