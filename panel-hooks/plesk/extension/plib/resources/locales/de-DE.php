@@ -68,6 +68,7 @@ $messages = [
     'error.forbidden' => 'Dafür fehlt Ihnen die Berechtigung. Wenn Sie meinen, dass Sie sie haben sollten, wenden Sie sich bitte an Ihren Hosting-Anbieter.',
     'error.internal' => 'Bei uns ist etwas schiefgegangen. Bitte wenden Sie sich an Ihren Hosting-Anbieter.',
     'error.invalid-argument' => 'Diese Anfrage enthält eine ungültige Angabe. Bitte öffnen Sie den Website-Baukasten noch einmal über Ihr Hosting-Panel.',
+    'error.job-not-found' => 'Diesen Auftrag gibt es nicht.',
     'error.length-required' => 'Der Editor hat nicht angegeben, wie groß die Datei ist; sie wurde deshalb nicht angenommen.',
     'error.method-not-allowed' => 'Auf diese Weise lässt sich die Seite nicht öffnen. Bitte öffnen Sie den Website-Baukasten über Ihr Hosting-Panel.',
     'error.no-space' => 'Dafür ist nicht genug Speicherplatz frei. Bitte schaffen Sie Platz oder bitten Sie Ihren Hosting-Anbieter um mehr.',

@@ -68,6 +68,7 @@ $messages = [
     'error.forbidden' => 'You do not have permission to open this. If you think you should have it, please contact your hosting provider.',
     'error.internal' => 'Something went wrong on our side. Please contact your hosting provider.',
     'error.invalid-argument' => 'Something in this request is not valid. Please open the Website Builder again from your hosting panel.',
+    'error.job-not-found' => 'This job does not exist.',
     'error.length-required' => 'The builder did not say how large the file is, so it was not taken.',
     'error.method-not-allowed' => 'This page cannot be opened in this way. Please open the Website Builder from your hosting panel.',
     'error.no-space' => 'There is not enough disk space left for this. Please free some space, or ask your hosting provider for more.',

@@ -68,6 +68,7 @@ $messages = [
     'error.forbidden' => 'No tiene permiso para hacer esto. Si cree que debería tenerlo, póngase en contacto con su proveedor de alojamiento.',
     'error.internal' => 'Algo ha fallado por nuestra parte. Póngase en contacto con su proveedor de alojamiento.',
     'error.invalid-argument' => 'Hay un dato no válido en esta solicitud. Vuelva a abrir el creador de sitios web desde su panel de alojamiento.',
+    'error.job-not-found' => 'Esta tarea no existe.',
     'error.length-required' => 'El editor no ha indicado el tamaño del archivo, por lo que no se ha aceptado.',
     'error.method-not-allowed' => 'Esta página no se puede abrir de esta manera. Abra el creador de sitios web desde su panel de alojamiento.',
     'error.no-space' => 'No queda suficiente espacio en disco para esto. Libere espacio o solicite más a su proveedor de alojamiento.',

@@ -68,6 +68,7 @@ $messages = [
     'error.forbidden' => 'Vous n’avez pas l’autorisation d’effectuer cette action. Si vous pensez devoir l’obtenir, veuillez contacter votre hébergeur.',
     'error.internal' => 'Un problème est survenu de notre côté. Veuillez contacter votre hébergeur.',
     'error.invalid-argument' => 'Cette demande contient une valeur non valide. Veuillez rouvrir le créateur de sites depuis votre panneau d’hébergement.',
+    'error.job-not-found' => 'Cette tâche n’existe pas.',
     'error.length-required' => 'L’éditeur n’a pas indiqué la taille du fichier, qui n’a donc pas été accepté.',
     'error.method-not-allowed' => 'Cette page ne peut pas être ouverte de cette façon. Veuillez ouvrir le créateur de sites depuis votre panneau d’hébergement.',
     'error.no-space' => 'Il n’y a plus assez d’espace disque pour cela. Veuillez libérer de l’espace ou en demander davantage à votre hébergeur.',

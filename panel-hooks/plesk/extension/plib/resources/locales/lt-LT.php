@@ -68,6 +68,7 @@ $messages = [
     'error.forbidden' => 'Neturite tam leidimo. Jei manote, kad turėtumėte jį turėti, kreipkitės į savo talpinimo paslaugų teikėją.',
     'error.internal' => 'Mūsų pusėje įvyko klaida. Kreipkitės į savo talpinimo paslaugų teikėją.',
     'error.invalid-argument' => 'Šioje užklausoje yra netinkama reikšmė. Dar kartą atidarykite svetainių kūrimo įrankį iš talpinimo valdymo skydelio.',
+    'error.job-not-found' => 'Tokios užduoties nėra.',
     'error.length-required' => 'Redaktorius nenurodė failo dydžio, todėl failas nepriimtas.',
     'error.method-not-allowed' => 'Šio puslapio taip atidaryti negalima. Atidarykite svetainių kūrimo įrankį iš talpinimo valdymo skydelio.',
     'error.no-space' => 'Tam nepakanka vietos diske. Atlaisvinkite vietos arba paprašykite jos daugiau savo talpinimo paslaugų teikėjo.',
