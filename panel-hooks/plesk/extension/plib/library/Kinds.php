@@ -53,6 +53,7 @@ final class Modules_Panelgate_Kinds
         'backup-failed' => [502, false],
         'backup-provider' => [502, true],
         'backup-not-found' => [404, false],
+        'job-not-found' => [404, false],
         'backup-unreachable' => [502, true],
         'backup-tls' => [502, false],
         'backup-auth' => [502, false],
