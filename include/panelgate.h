@@ -1136,6 +1136,41 @@ pgate_status pgate_backup_detach(const pgate *handle,
                                  pgate_error **err);
 
 /**
+ * Tells of an event of the panel's: an account was made, renamed, suspended, removed and so on.
+ * What follows from it is on the disk when this returns, and is done by the program that runs jobs,
+ * which asks the panel anew: an event is a hint.
+ *
+ * source says who speaks, and payload is what was given to the hook, as it is, of length bytes:
+ * "cpanel": the JSON object on a script hook's standard input. "directadmin/NAME", where NAME is the
+ * hook's file name without ".sh": its variables as KEY=VALUE, each ended by NUL. "plesk/EVENT": a
+ * JSON object, or variables as before. "plain": {"event": "suspend", "account": "...", "domain":
+ * "...", "old": {"account": "...", "domain": "..."}}, where event is one of create, rename, suspend,
+ * unsuspend, remove, plan, password, restore, domain-added, domain-removed, address, refresh,
+ * reconcile. Nothing but names is read from a payload, and nothing of it is kept besides. payload may
+ * be NULL if length is 0.
+ *
+ * *out becomes a JSON object, which the caller frees with pgate_string_free(): event (the kind, or
+ * null), account (or null), job (a number, or null if nothing has to be done), ignored (null, or why
+ * nothing follows from it). Members may be added in later versions.
+ *
+ * For a caller that is an account the payload is not looked at: it is a wish to have the panel asked
+ * anew about itself, whatever it says. For a panel's user it is that wish for whom it names.
+ *
+ * Waits for nothing but the disk and, for root, a few hundredths of a second for the broker.
+ *
+ * Errors: PGATE_ERR_INVALID_ARGUMENT for a payload that is not what its source sends or larger than
+ * 1 MiB, PGATE_ERR_FORBIDDEN, PGATE_ERR_TOO_MANY, PGATE_ERR_STORE, PGATE_ERR_UNAVAILABLE.
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_event(const pgate *handle,
+                         const char *source,
+                         const uint8_t *payload,
+                         size_t length,
+                         char **out,
+                         pgate_error **err);
+
+/**
  * Returns the number of the error: the status that the function has returned. PGATE_OK if error
  * is NULL.
  *

@@ -254,6 +254,7 @@ SIGNATURES = {
     "pgate_backup_cancel": (_STATUS, [_OBJECT, ctypes.c_uint64, _OUT, _OUT]),
     "pgate_backup_attach": (_STATUS, [_OBJECT, _TEXT, _TEXT, ctypes.c_uint32, _OUT, _OUT]),
     "pgate_backup_detach": (_STATUS, [_OBJECT, _TEXT, _TEXT, _OUT, _OUT]),
+    "pgate_event": (_STATUS, [_OBJECT, _TEXT, _TEXT, ctypes.c_size_t, _OUT, _OUT]),
     "pgate_error_code": (_STATUS, [_OBJECT]),
     "pgate_error_name": (_TEXT, [_OBJECT]),
     "pgate_error_message": (_TEXT, [_OBJECT]),
@@ -589,6 +590,14 @@ class Gate(_Owned):
     def backup_detach(self, account: Text, staging: Optional[FilePath] = None) -> Json:
         """pgate_backup_detach(): takes them away again, when the panel has packed the account or given up. For root only."""
         return _dict(self._json("pgate_backup_detach", _text(account, "account"), _path(staging, "staging")))
+
+    def event(self, source: Text, payload: bytes = b"") -> Json:
+        """pgate_event(): tells of an event of the panel's. source: "cpanel", "directadmin/NAME", "plesk/EVENT" or "plain"; payload: what the hook was given, as it is.
+        Returns event, account, job and ignored. Waits for nothing but the disk."""
+        if not isinstance(payload, bytes):
+            raise TypeError("the payload must be bytes")
+        # By address and length: it may hold NUL.
+        return _dict(self._json("pgate_event", _text(source, "source"), payload, len(payload)))
 
     def _account(self, function: str, name: Optional[bytes]) -> "Account":
         out = ctypes.c_void_p()

@@ -14,9 +14,10 @@ use crate::broker;
 use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::backup::{self, ProjectWish, Seen, SeenJob};
+use crate::ops::backup::{self, ProjectFile, ProjectWish, Seen, SeenJob};
 use crate::ops::carry::{self, Attached, CarryRequest, Detached};
 use crate::ops::endpoint::ManageRequest;
+use crate::ops::event::{self, EventAnswer, RefreshRequest};
 use crate::ops::{self, CallRequest, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
 use crate::publish::workers::Workers;
 use crate::store::Queued;
@@ -66,6 +67,14 @@ pub trait Gateway: Send + Sync {
         Err(no_backups())
     }
 
+    /// Takes a backup of the project of a site away: the one of that name, or the newest.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn take_project(&self, _wish: &ProjectWish, _name: Option<&str>) -> Result<ProjectFile> {
+        Err(no_backups())
+    }
+
     /// Queues a backup: for root any, for everybody else of the project of an own site.
     ///
     /// # Errors
@@ -104,6 +113,15 @@ pub trait Gateway: Send + Sync {
     /// See [`ErrorKind`].
     fn detach_backup(&self, _request: &CarryRequest) -> Result<Detached> {
         Err(no_backups())
+    }
+
+    /// Notes an event of the panel's: `source` and payload as [`event::read`] takes them. What follows from it is on the disk when this returns. From everybody but
+    /// root it is a wish to have the panel asked anew: for an account about itself, whatever the payload says.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn event(&self, _source: &str, _payload: &[u8]) -> Result<EventAnswer> {
+        Err(Error::new(ErrorKind::Forbidden, "events are not told here"))
     }
 }
 
@@ -148,9 +166,7 @@ impl Direct {
 
     /// The socket of the broker that works with the same configuration, if one listens there.
     fn broker(&self) -> Option<&Path> {
-        let config = &self.context.config;
-        let installed = config.path == Path::new(config::DEFAULT_PATH);
-        let socket = if installed { Path::new(broker::SOCKET) } else { config.broker.socket.as_deref()? };
+        let socket = broker::socket_of(&self.context.config)?;
         std::os::unix::net::UnixStream::connect(socket).is_ok().then_some(socket)
     }
 }
@@ -188,6 +204,10 @@ impl Gateway for Direct {
         backup::project_backups(&self.context, &self.principal, wish).map(|backups| Seen::of(&backups))
     }
 
+    fn take_project(&self, wish: &ProjectWish, name: Option<&str>) -> Result<ProjectFile> {
+        backup::take_project(&self.context, &self.principal, wish, name)
+    }
+
     fn order_backup(&self, request: &BackupRequest) -> Result<Queued> {
         backup::order(&self.context, &self.principal, request)
     }
@@ -206,6 +226,21 @@ impl Gateway for Direct {
 
     fn detach_backup(&self, request: &CarryRequest) -> Result<Detached> {
         carry::detach(&self.context, &self.principal, request)
+    }
+
+    fn event(&self, source: &str, payload: &[u8]) -> Result<EventAnswer> {
+        if self.principal != Principal::Root {
+            let request = match &self.principal {
+                Principal::Account { .. } => RefreshRequest::default(),
+                _ => event::hint(source, payload),
+            };
+            return event::refresh(&self.context, &self.principal, &request);
+        }
+        let answer = event::record(&self.context, &self.principal, &event::read(source, payload)?)?;
+        if answer.may_end_publications() {
+            broker::tell_of_event(&self.context.config, limits::EVENT_TELL_TIME);
+        }
+        Ok(answer)
     }
 }
 
@@ -234,6 +269,10 @@ impl Gateway for Remote {
         self.project_backups(wish)
     }
 
+    fn take_project(&self, wish: &ProjectWish, name: Option<&str>) -> Result<ProjectFile> {
+        self.take_project(wish, name)
+    }
+
     fn order_backup(&self, request: &BackupRequest) -> Result<Queued> {
         self.backup_project(&backup::own_wish(request)?)
     }
@@ -252,6 +291,10 @@ impl Gateway for Remote {
 
     fn detach_backup(&self, _request: &CarryRequest) -> Result<Detached> {
         Err(Error::new(ErrorKind::Forbidden, "only root can let projects travel with the panel's backups"))
+    }
+
+    fn event(&self, source: &str, payload: &[u8]) -> Result<EventAnswer> {
+        self.refresh(&event::hint(source, payload))
     }
 }
 

@@ -439,6 +439,9 @@ pub const BACKUP_JOIN: Duration = Duration::from_secs(10 * 60);
 /// Most backups of one project that an account is shown.
 pub const BACKUPS_SHOWN: usize = 100;
 
+/// Time after which a page that shows a backup in progress looks again.
+pub const BACKUP_PAGE_WAIT: Duration = Duration::from_secs(5);
+
 /// Generations of publication credentials that are taken: the current one and those before it.
 pub const CREDENTIAL_GENERATIONS: u64 = 3;
 
@@ -612,3 +615,36 @@ pub const CARRY_LABEL_BYTES: u64 = 4 * 1024;
 
 /// Most projects in a home that are looked at.
 pub const CARRIED_SHOWN: usize = 100;
+
+/// Largest payload of one event of the panel's, in bytes.
+pub const EVENT_BYTES: usize = 1024 * 1024;
+
+/// Most looks at sites after events that are remembered when they have ended.
+pub const EVENT_ROWS: u64 = 20_000;
+
+/// Longest wait of a hook for the broker, which ends the workers of a suspended or removed account at once; it would find out by itself a little later.
+pub const EVENT_TELL_TIME: Duration = Duration::from_millis(40);
+
+/// Longest look at one site after an event.
+pub const EVENT_LOOK_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// Times that an account may say at once that something has changed about it.
+pub const REFRESH_BUCKET: u32 = 10;
+
+/// Time after which it may do so once more.
+pub const REFRESH_REFILL: Duration = Duration::from_secs(10);
+
+/// Fewest sites that one comparison of panel and store may find gone without being forced.
+pub const RECONCILE_REMOVED: usize = 5;
+
+/// Share of all sites that it may find gone, in percent, if that is more.
+pub const RECONCILE_REMOVED_PERCENT: usize = 2;
+
+/// Longest comparison of panel and store.
+pub const RECONCILE_TIME: Duration = Duration::from_secs(60 * 60);
+
+/// Pause of all looks at sites after one has found that the builder cannot be worked with; it doubles as long as that lasts.
+pub const OUTAGE_PAUSE: Duration = Duration::from_secs(2);
+
+/// Longest such pause.
+pub const OUTAGE_LONGEST_PAUSE: Duration = Duration::from_secs(60);

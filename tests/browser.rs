@@ -172,7 +172,7 @@ fn a_site_is_chosen_with_the_keyboard_alone() {
     browser.press(ENTER);
     browser.wait_for_url("the chooser", |url| url.ends_with(PROGRAM));
     let mut seen = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..6 {
         browser.press(TAB);
         let focus = browser.script(
             "const e = document.activeElement, style = getComputedStyle(e);\
@@ -182,10 +182,93 @@ fn a_site_is_chosen_with_the_keyboard_alone() {
         seen.push(focus[0].as_str().unwrap().to_owned());
     }
     let names = ["alice.example", "blog.alice.example", "bücher.example"];
-    assert_eq!(seen, names.map(|name| format!("Edit website: {name}")), "in the order of the page");
+    let wanted = names.map(|name| ["Edit website", "Backups"].map(|word| format!("{word}: {name}"))).concat();
+    assert_eq!(seen, wanted, "in the order of the page");
+    browser.script("document.querySelectorAll('.pg-site')[2].querySelector('button').focus()");
     browser.screenshot(&picture("keyboard"));
     browser.press(ENTER);
     panel.arrives_at(&browser, ASCII_IDN, 1);
+}
+
+/// Makes the backup that was ordered.
+fn run_jobs(trial: &Trial) {
+    let config = trial.config();
+    let arguments = ["--config", config.to_str().unwrap(), "jobs", "--once"];
+    let run = trial.run(&common::copy_of(env!("CARGO_BIN_EXE_panelgate"), trial), &arguments, &[], b"");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+}
+
+#[test]
+fn a_backup_is_made_and_taken_with_the_keyboard() {
+    let axe = axe("a_backup_is_made_and_taken_with_the_keyboard");
+    let panel = Panel::start(Trial::start(PanelKind::CPanel, Sites::Several));
+    let browser = Browser::start("en");
+    panel.trial.builder.set_project(SITE_MAIN, vec![7; 300_000]);
+    browser.open(&panel.program(&format!("?site={SITE_MAIN}")));
+    panel.arrives_at(&browser, SITE_MAIN, 1);
+    browser.open(&panel.program(""));
+    browser.click(&format!("a[href=\"?backups={SITE_MAIN}\"]"));
+    assert_eq!(
+        (browser.text("h1"), browser.text(".pg-apart")),
+        ("Backups".into(), "There is no backup of this website yet.".into())
+    );
+    look_at(&browser, axe.as_deref(), "backups-none", "en");
+    browser.press(TAB);
+    browser.press(ENTER);
+    let status = "return document.querySelector('[role=status]')?.textContent ?? ''";
+    common::wait_for("the order", || browser.script(status) == "Your backup is about to begin.");
+    // It looks again until it is told not to, so that it can be examined in peace.
+    browser.click("a[href*=still]");
+    browser.wait_for_url("the page that stays", |url| url.ends_with("still=1"));
+    look_at(&browser, axe.as_deref(), "backups-going", "en");
+    browser.click(".pg-actions a");
+    run_jobs(&panel.trial);
+    common::wait_for("the backup, seen without a click", || {
+        browser.script("return document.querySelectorAll('.pg-backup a').length") == 1
+    });
+    look_at(&browser, axe.as_deref(), "backups-one", "en");
+    // A link that the browser takes for a download, not for a page.
+    let before = browser.url();
+    let taken = browser.script(
+        "return fetch(document.querySelector('.pg-backup a').href).then(async r => [r.status, (await r.arrayBuffer()).byteLength]).catch(e => [String(e)])",
+    );
+    // The page's policy lets no script of anybody's load anything.
+    assert!(taken[0].as_str().is_some_and(|error| error.contains("TypeError")), "{taken}");
+    browser.click(".pg-backup a");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(browser.url(), before, "the page stays where it is");
+}
+
+#[test]
+fn the_backups_fit_every_window_in_all_languages() {
+    let axe = axe("the_backups_fit_every_window_in_all_languages");
+    let panel = Panel::start(Trial::start(PanelKind::Ini, Sites::One));
+    let browser = Browser::start("en");
+    write_account(&panel.trial, &account(Some("en"), LONG_NAME));
+    panel.trial.builder.set_project(LONG_NAME, vec![7; 2_300_000]);
+    browser.open(&panel.program(&format!("?site={LONG_NAME}")));
+    let order = || {
+        browser.open(&panel.program(&format!("?backups={LONG_NAME}")));
+        browser.click("form button");
+    };
+    order();
+    run_jobs(&panel.trial);
+    for language in ["ar", "de", "fr", "es", "lt"] {
+        write_account(&panel.trial, &account(Some(language), LONG_NAME));
+        browser.language(language);
+        browser.open(&panel.program(&format!("?backups={LONG_NAME}")));
+        if language == "ar" {
+            look_at(&browser, axe.as_deref(), "backups-ar", "ar");
+            assert!(!browser.text("h1").is_ascii(), "Arabic words");
+            continue;
+        }
+        for (name, look) in [LOOKS[2], LOOKS[4]] {
+            browser.look(look);
+            let place = format!("backups-{language}-{name}");
+            browser.screenshot(&picture(&place));
+            examine(&browser, None, &place, language);
+        }
+    }
 }
 
 #[test]

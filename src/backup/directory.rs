@@ -181,17 +181,38 @@ impl Directory {
         names(&self.path)
     }
 
+    /// Opens a backup for reading, as it lies there: whoever reads it compares its bytes with the manifest's checksum. One that is removed meanwhile can be
+    /// read to its end all the same.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BackupNotFound`]; [`ErrorKind::BackupFailed`] if it is another file than the one that was written.
+    pub fn open_kept(&self, folder: &str, name: &str) -> Result<(File, Kept)> {
+        let kept = self.list(folder)?.into_iter().find(|kept| kept.name == name);
+        let gone =
+            || Error::new(ErrorKind::BackupNotFound, format!("there is no backup {name:?} of {folder}"));
+        let kept = kept.ok_or_else(gone)?;
+        let (file, metadata) = file::open_in(&self.folder(folder)?, name, &[0, identity::uids().effective])
+            .map_err(|error| {
+            match error {
+                // It was removed at this moment.
+                file::ReadError::Missing => gone(),
+                error => failed(&kept.path, "it cannot be read", io::Error::other(error)),
+            }
+        })?;
+        if metadata.len() != kept.manifest.size {
+            let text = format!("{}: it is not the file that was written", kept.path.display());
+            return Err(Error::new(ErrorKind::BackupFailed, text));
+        }
+        Ok((file, kept))
+    }
+
     /// Opens a backup for reading, after its bytes have been compared with the manifest's checksum.
     ///
     /// # Errors
-    /// [`ErrorKind::BackupNotFound`]; [`ErrorKind::BackupFailed`] if its bytes are not those that were written.
+    /// As [`Directory::open_kept`]; [`ErrorKind::BackupFailed`] if its bytes are not those that were written.
     pub fn read(&self, folder: &str, name: &str) -> Result<(File, Kept)> {
-        let kept = self.list(folder)?.into_iter().find(|kept| kept.name == name).ok_or_else(|| {
-            Error::new(ErrorKind::BackupNotFound, format!("there is no backup {name:?} of {folder}"))
-        })?;
+        let (mut file, kept) = self.open_kept(folder, name)?;
         let fail = |error: io::Error| failed(&kept.path, "it cannot be read", error);
-        let (mut file, _) = file::open(&kept.path, u64::MAX - 1, &[0, identity::uids().effective])
-            .map_err(|error| fail(io::Error::other(error)))?;
         if hash_of(&mut file).map_err(fail)? != kept.manifest.sha256 {
             let text =
                 format!("{}: its bytes are not those that were written: it is damaged", kept.path.display());
@@ -422,6 +443,10 @@ fn hidden(folder: &Path) -> Result<Vec<String>> {
 }
 
 fn entries(folder: &Path) -> Result<Vec<String>> {
+    // What root finds below its own directory it made itself; a link there is none of it.
+    if std::fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_symlink()) {
+        return Ok(Vec::new());
+    }
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

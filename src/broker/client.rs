@@ -1,7 +1,8 @@
 //! The other end of the socket.
 
+use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,8 +13,9 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::backup::{ProjectWish, Seen, SeenJob};
+use crate::ops::backup::{ProjectFile, ProjectWish, Seen, SeenFile, SeenJob};
 use crate::ops::endpoint::{Head, ManageRequest, Reply};
+use crate::ops::event::{EventAnswer, RefreshRequest};
 use crate::ops::internal::Word;
 use crate::ops::{CallRequest, OpenRequest, Overview, OverviewRequest, Session};
 use crate::store::Queued;
@@ -22,7 +24,8 @@ use crate::types::Reference;
 
 use super::protocol::{self, Answer, Request, VERSION};
 use super::wire::{
-    Admitted, BackupArgs, CallArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, WireOverview,
+    Admitted, BackupArgs, CallArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, RefreshArgs,
+    WireOverview,
 };
 
 /// The use cases, done by the broker. Each call is one connection, so a value may be used from many threads and outlives restarts of the broker.
@@ -159,12 +162,66 @@ impl Remote {
         self.call_typed("backups", None, &BackupArgs::of(wish))
     }
 
+    /// Takes a backup of the project of a site away: the one of that name, or the newest; see [`crate::gateway::Gateway::take_project`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`]; [`ErrorKind::Upgrade`] if the broker is of a version that gives no backups out.
+    pub fn take_project(&self, wish: &ProjectWish, name: Option<&str>) -> Result<ProjectFile> {
+        let end = Instant::now() + limits::BROKER_CALL_TIME;
+        let args = BackupArgs::of_file(wish, name);
+        let (value, stream) = self.exchange("download-project", None, &args, end).map_err(|error| {
+            if error.kind() == ErrorKind::BadRequest {
+                // Nothing that this program sends is malformed: a broker that says so does not know the operation.
+                let text = "the broker gives no backups out: upgrade it and restart panelgate.service";
+                return Error::new(ErrorKind::Upgrade, text).with_source(error);
+            }
+            error
+        })?;
+        let about: SeenFile = serde_json::from_value(value)
+            .map_err(|error| self.unavailable("its answer is malformed").with_source(error))?;
+        let file = self.receive_file(&stream, end)?;
+        let size = file.metadata().map(|metadata| metadata.len());
+        if size.ok() != Some(about.size) {
+            return Err(self.unavailable("the file that it gives is not the one that it names"));
+        }
+        Ok(ProjectFile { file, about })
+    }
+
+    /// Takes the one byte with exactly one descriptor: a regular file, open for reading alone.
+    fn receive_file(&self, stream: &UnixStream, end: Instant) -> Result<File> {
+        let fail = |error: io::Error| self.unavailable("it gives no file").with_source(error);
+        let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        stream.set_read_timeout(Some(left)).map_err(fail)?;
+        let received = descriptors::receive(stream, &mut [0_u8; 2], true).map_err(fail)?;
+        let counts = !received.is_cut && received.bytes == 1;
+        match <[OwnedFd; 1]>::try_from(received.fds) {
+            Ok([fd]) if counts && descriptors::is_file_to_read(&fd) => Ok(File::from(fd)),
+            _ => Err(self.unavailable("what it gives is not one file to read")),
+        }
+    }
+
     /// How far a backup is; see [`crate::gateway::Gateway::backup_job`].
     ///
     /// # Errors
     /// See [`ErrorKind`].
     pub fn backup_job(&self, job: u64) -> Result<SeenJob> {
         self.call_typed("backups", None, &BackupArgs::of_job(job))
+    }
+
+    /// Has the panel asked anew about an account or site; see [`crate::ops::event`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn refresh(&self, request: &RefreshRequest) -> Result<EventAnswer> {
+        self.call_typed("refresh", None, &RefreshArgs::of(request))
+    }
+
+    /// Has the broker look at once whether what runs may go on; waits no longer than this.
+    ///
+    /// # Errors
+    /// As [`Remote::call`].
+    pub fn tell_of_event(&self, time: Duration) -> Result<()> {
+        self.exchange("event", None, &serde_json::json!({}), Instant::now() + time).map(|_| ())
     }
 
     /// As [`Remote::call`], with the result as a type.

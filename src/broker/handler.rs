@@ -1,6 +1,7 @@
 //! From a request to an answer: decode, find out who it is, let the use cases decide and act, encode.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -14,7 +15,8 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::backup;
+use crate::ops::backup::{self, ProjectFile};
+use crate::ops::event::{self, RefreshRequest};
 use crate::ops::policy::{self, Operation};
 use crate::ops::quota::Quota;
 use crate::ops::{self, Context, Principal, admin, published};
@@ -26,7 +28,7 @@ use super::protocol::{self, Answer, Request};
 use super::publication::{Admission, Endpoint, Places, Promise};
 use super::wire::{
     Admitted, AuditArgs, BackupArgs, CallArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs,
-    PublishArgs, RevokeArgs, WireOverview,
+    PublishArgs, RefreshArgs, RevokeArgs, WireOverview,
 };
 
 /// What all requests share.
@@ -36,6 +38,8 @@ pub(super) struct Desk {
     /// What panel users ask for, by the account that they name.
     named: Mutex<Quota<Username>>,
     busy: Mutex<HashMap<Username, usize>>,
+    /// How often accounts say that something has changed.
+    refreshes: Mutex<Quota<Username>>,
     /// Calls of the builder's that run for others than root.
     calls: Places,
     counts: Counts,
@@ -69,6 +73,7 @@ impl Desk {
             context,
             named,
             busy: Mutex::default(),
+            refreshes: Mutex::new(Quota::new(limits::REFRESH_BUCKET, limits::REFRESH_REFILL)),
             calls: Places::new(limits::CALLS_AT_ONCE),
             counts: Counts::default(),
             endpoint,
@@ -95,13 +100,13 @@ impl Desk {
         self.counts.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Answers a frame of the uid that the kernel named; `load`: requests queued and running. With a promise the answer is not the last word.
-    pub(super) fn answer(&self, uid: u32, frame: &[u8], load: (usize, usize)) -> (Answer, Option<Promise>) {
+    /// Answers a frame of the uid that the kernel named; `load`: requests queued and running.
+    pub(super) fn answer(&self, uid: u32, frame: &[u8], load: (usize, usize)) -> (Answer, Further) {
         self.counts.answered.fetch_add(1, Ordering::Relaxed);
         let Ok(request) = serde_json::from_slice::<Request>(frame) else {
             self.counts.refused.fetch_add(1, Ordering::Relaxed);
             let text = "the request is not what the protocol says";
-            return (Answer::error(ErrorKind::BadRequest, text), None);
+            return (Answer::error(ErrorKind::BadRequest, text), Further::Nothing);
         };
         let reference =
             request.reference.as_deref().and_then(|text| text.parse().ok()).unwrap_or_else(Reference::random);
@@ -118,11 +123,12 @@ impl Desk {
         self.sweep_audit(&context);
         published::tend(&context);
         match result {
-            Ok(Done::Value(value)) => (Answer::ok(value), None),
-            Ok(Done::Promise(promise)) => (Answer::ok(json!({ "go": true })), Some(*promise)),
+            Ok(Done::Value(value)) => (Answer::ok(value), Further::Nothing),
+            Ok(Done::Promise(promise)) => (Answer::ok(json!({ "go": true })), Further::Promise(promise)),
+            Ok(Done::File(value, file)) => (Answer::ok(value), Further::File(file)),
             Err(refusal) => {
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);
-                (refusal, None)
+                (refusal, Further::Nothing)
             }
         }
     }
@@ -157,6 +163,11 @@ impl Desk {
                     value(&Admitted { action: Some(word), ..Admitted::default() }).map(Done::Value)
                 }
             };
+        }
+        if operation == Operation::DownloadProject {
+            let taken = logged.end(self.take_project(context, principal, args))?;
+            log::info!("{reference}: {principal} takes the backup {} away", taken.about.name);
+            return value(&taken.about).map(|about| Done::File(about, taken.file));
         }
         if operation != Operation::OpenSite {
             let asked = Asked { operation, args, reference, load };
@@ -232,10 +243,41 @@ impl Desk {
                 let request = args.into_request(operation, reference)?;
                 self.endpoint.manage(context, principal, &request)
             }
-            Operation::OpenSite | Operation::Publish => {
+            Operation::TellEvents => {
+                // It is in the store already: what may not go on ends now.
+                self.endpoint.patrol(context);
+                Ok(json!({}))
+            }
+            Operation::Refresh => {
+                // What an account says is not looked at: it is about itself, whatever it says.
+                let request = match principal {
+                    Principal::Account { .. } => RefreshRequest::default(),
+                    _ => read::<RefreshArgs>(args)?.into_request(),
+                };
+                let _share = self.share(principal, request.account.as_ref())?;
+                self.take_refresh(principal)?;
+                let answer = event::refresh(context, principal, &request)?;
+                if answer.job.is_some() {
+                    self.endpoint.make_rounds(context);
+                }
+                value(&answer)
+            }
+            Operation::OpenSite | Operation::Publish | Operation::DownloadProject => {
                 Err(Error::new(ErrorKind::Internal, "this operation is done elsewhere"))
             }
         }
+    }
+
+    fn take_project(
+        &self,
+        context: &Context,
+        principal: &Principal,
+        args: Option<&RawValue>,
+    ) -> Result<ProjectFile> {
+        let args: BackupArgs = read(args)?;
+        let _share = self.share(principal, args.account())?;
+        let name = args.name();
+        backup::take_project(context, principal, &args.into_wish()?, name.as_deref())
     }
 
     /// Once a day, whoever comes first, old lines of the audit are removed.
@@ -276,6 +318,16 @@ impl Desk {
         }
         *running += 1;
         Ok(Some(Share { busy: &self.busy, name: name.clone() }))
+    }
+
+    /// An account may say now and then that something has changed: each time the panel is asked.
+    fn take_refresh(&self, principal: &Principal) -> Result<()> {
+        let Some(name) = principal.own_account() else { return Ok(()) };
+        if lock(&self.refreshes).take(name, Instant::now()) {
+            return Ok(());
+        }
+        let text = format!("account {name} has said too often that something has changed about it");
+        Err(Error::new(ErrorKind::TooMany, text))
     }
 
     /// What waits and runs in the other program. Where there is no store yet, there are no jobs.
@@ -322,6 +374,18 @@ enum Done {
     Value(Value),
     /// It may be done once the descriptors have come.
     Promise(Box<Promise>),
+    /// Its result, and a file for the caller.
+    File(Value, File),
+}
+
+/// What follows the answer.
+pub(super) enum Further {
+    /// The connection's end.
+    Nothing,
+    /// Descriptors of the caller's, and then another answer.
+    Promise(Box<Promise>),
+    /// A file for the caller to read.
+    File(File),
 }
 
 /// An operation with what belongs to it.

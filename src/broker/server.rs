@@ -18,9 +18,9 @@ use crate::limits;
 use crate::ops::quota::Quota;
 use crate::sys::service::{self, Notifier};
 use crate::sys::signals::{Signal, Signals};
-use crate::sys::{file, identity};
+use crate::sys::{descriptors, file, identity};
 
-use super::handler::Desk;
+use super::handler::{Desk, Further};
 use super::inbox::{Inbox, Progress};
 use super::pool::Pool;
 use super::protocol::{self, Answer};
@@ -304,14 +304,23 @@ impl Server {
             if has_left(&theirs) || came.elapsed() > limits::BROKER_CALL_TIME {
                 return desk.count_dropped();
             }
-            let (answer, promise) = desk.answer(uid, &body, load);
+            let (answer, further) = desk.answer(uid, &body, load);
             send(&theirs, &answer);
-            if let Some(promise) = promise {
-                place.rest();
-                let deadline = Instant::now() + limits::FRAME_TIME;
-                let waiting = Waiting { stream: theirs, promise, deadline, place };
-                promised.lock().unwrap_or_else(PoisonError::into_inner).push(waiting);
-                let _ = rustix::io::write(&*wake, &1_u64.to_ne_bytes());
+            match further {
+                Further::Nothing => {}
+                Further::Promise(promise) => {
+                    place.rest();
+                    let deadline = Instant::now() + limits::FRAME_TIME;
+                    let waiting = Waiting { stream: theirs, promise: *promise, deadline, place };
+                    promised.lock().unwrap_or_else(PoisonError::into_inner).push(waiting);
+                    let _ = rustix::io::write(&*wake, &1_u64.to_ne_bytes());
+                }
+                // Whoever has it reads it without this thread.
+                Further::File(file) => {
+                    if let Err(error) = descriptors::send(&*theirs, b"f", &[file.as_fd()], true) {
+                        log::debug!("a file was not taken: {error}");
+                    }
+                }
             }
         });
         if self.pool.submit(work).is_err() {

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::admin::Target;
 use crate::ops::backup::ProjectWish;
+use crate::ops::event::RefreshRequest;
 use crate::ops::notices::Notice;
 use crate::ops::token::Binding;
 use crate::ops::{CallRequest, OpenRequest, Overview, OverviewRequest, Session, SiteEntry};
@@ -178,6 +179,25 @@ impl ClaimArgs {
     }
 }
 
+/// Arguments of `refresh`. An account's own are not looked at.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct RefreshArgs {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    account: Option<Username>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    site: Option<Domain>,
+}
+
+impl RefreshArgs {
+    pub(super) fn of(request: &RefreshRequest) -> Self {
+        Self { account: request.account.clone(), site: request.site.clone() }
+    }
+
+    pub(super) fn into_request(self) -> RefreshRequest {
+        RefreshRequest { account: self.account, site: self.site }
+    }
+}
+
 /// Arguments of `call`.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct CallArgs {
@@ -216,7 +236,7 @@ impl CallArgs {
     }
 }
 
-/// Arguments of `backup-project` and `backups`.
+/// Arguments of `backup-project`, `backups` and `download-project`.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct BackupArgs {
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -229,6 +249,12 @@ pub(super) struct BackupArgs {
     session: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     panel_session: Option<[String; 2]>,
+    /// For `backups`: the form that orders one is bound to this session.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    form_session: Option<String>,
+    /// For `download-project`: the backup's name; the newest if left out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    name: Option<String>,
     /// For `backups`: this job alone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     job: Option<u64>,
@@ -242,8 +268,18 @@ impl BackupArgs {
             token: wish.form.as_ref().map(|(token, _)| token.clone()),
             session: wish.form.as_ref().map(|(_, binding)| hex(&binding.session)),
             panel_session: wish.panel_session.as_ref().map(session_pair),
+            form_session: wish.binding.map(|binding| hex(&binding.session)),
+            name: None,
             job: None,
         }
+    }
+
+    pub(super) fn of_file(wish: &ProjectWish, name: Option<&str>) -> Self {
+        Self { name: name.map(str::to_owned), ..Self::of(wish) }
+    }
+
+    pub(super) fn name(&self) -> Option<String> {
+        self.name.clone()
     }
 
     pub(super) fn of_job(job: u64) -> Self {
@@ -264,8 +300,13 @@ impl BackupArgs {
             (Some(token), Some(session)) => Some((token, binding(&session)?)),
             _ => return Err(Error::new(ErrorKind::BadRequest, "token and session belong together")),
         };
-        let panel_session = panel_session(self.panel_session)?;
-        Ok(ProjectWish { account: self.account, site: self.site, form, panel_session })
+        Ok(ProjectWish {
+            account: self.account,
+            site: self.site,
+            form,
+            binding: self.form_session.as_deref().map(binding).transpose()?,
+            panel_session: panel_session(self.panel_session)?,
+        })
     }
 }
 
@@ -309,6 +350,8 @@ pub(super) struct WireOverview {
     /// Where the next part begins, if these are not all.
     next: Option<usize>,
     form_targets: Vec<String>,
+    #[serde(default)]
+    backups: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -383,6 +426,7 @@ impl WireOverview {
             sites,
             next,
             form_targets: overview.form_targets.clone(),
+            backups: overview.backups,
         }
     }
 
@@ -434,7 +478,7 @@ impl WireOverview {
             public_ip: self.public_ip,
             sites,
         };
-        Overview { account, entries, form_targets: self.form_targets }
+        Overview { account, entries, form_targets: self.form_targets, backups: self.backups }
     }
 }
 

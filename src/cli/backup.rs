@@ -2,18 +2,14 @@
 
 mod arguments;
 mod carry;
+mod fetch;
 mod wait;
-
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::jobs::as_json;
 use super::output::{Cell, Output};
-use crate::backup::{BackupRequest, Control, Destination, Entry, EntryId, Progress, Scope, Stop, Subject};
+use crate::backup::{BackupRequest, Destination, Entry, Scope, Subject};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{self, Direct, Gateway, Reach};
 use crate::ops::Principal;
@@ -24,7 +20,7 @@ use crate::sys::identity;
 use crate::types::Domain;
 
 pub(super) use arguments::Arguments;
-use arguments::{Command, Create, Download, Import, List, Prune, Restore, Status, StopJob};
+use arguments::{Command, Create, Import, List, Prune, Restore, Status, StopJob};
 use wait::Waiting;
 
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
@@ -34,7 +30,7 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
         Command::List(list) if !is_direct(reach) => list_own(list, reach, output),
         Command::List(list) => list_any(list, &gateway::direct(reach)?, output),
         Command::Status(status) => show_status(status, &gateway::direct(reach)?, output),
-        Command::Download(download) => fetch(download, &gateway::direct(reach)?, output),
+        Command::Download(download) => fetch::run(download, reach, output),
         Command::Restore(restore) => begin_restore(restore, &gateway::direct(reach)?, output),
         Command::Import(import) => begin_import(import, &gateway::direct(reach)?, output),
         Command::Stop(stop) => end_job(stop, &gateway::direct(reach)?, output),
@@ -253,77 +249,6 @@ fn job(job: Option<Job>, id: u64) -> Result<Job> {
 fn root_only(direct: &Direct) -> Result<()> {
     use crate::ops::policy::{self, Operation};
     policy::allow(direct.principal(), Operation::ManageBackups, direct.context().panel.kind())
-}
-
-/// Nobody ends a download but by ending the program.
-struct Free;
-
-impl Control for Free {
-    fn report(&self, _: &Progress) {}
-
-    fn stop(&self) -> Option<Stop> {
-        None
-    }
-}
-
-fn fetch(download: &Download, direct: &Direct, output: &mut Output) -> Result<u8> {
-    let subject = subject(direct, download.site.as_ref(), download.account.as_ref())?;
-    let scope = scope_of(&subject, download.scope);
-    let (context, principal) = (direct.context(), direct.principal());
-    let newest = || {
-        let entries = backup::list(context, principal, &subject, scope)?;
-        let newest = entries.into_iter().next().map(|entry| entry.id);
-        newest
-            .ok_or_else(|| Error::new(ErrorKind::BackupNotFound, format!("there is no backup of {subject}")))
-    };
-    let entry: EntryId = download.name.clone().map_or_else(newest, Ok)?;
-    let mut write =
-        |to: &mut dyn Write| backup::download(context, principal, &subject, scope, &entry, to, &Free);
-    if download.to == Path::new("-") {
-        write(&mut std::io::stdout().lock())?;
-        return Ok(0);
-    }
-    let length = into_file(&download.to, &mut write)?;
-    if download.json {
-        output.json(&json!({ "id": entry, "file": download.to, "size": length }));
-    } else {
-        output.line(&[Cell::new(format!(
-            "{} is {} ({}).",
-            entry,
-            download.to.display(),
-            size(Some(length))
-        ))]);
-    }
-    Ok(0)
-}
-
-/// Writes a file that has its name only when it is whole, and never in place of another.
-fn into_file(path: &Path, write: &mut dyn FnMut(&mut dyn Write) -> Result<u64>) -> Result<u64> {
-    let fail = |error: std::io::Error| {
-        Error::new(ErrorKind::InvalidArgument, format!("{}: it cannot be written", path.display()))
-            .with_source(error)
-    };
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let part = Path::new(&part);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(part)
-        .map_err(fail)?;
-    let done = write(&mut file).and_then(|length| {
-        file.sync_all().map_err(fail)?;
-        let flags = rustix::fs::RenameFlags::NOREPLACE;
-        rustix::fs::renameat_with(rustix::fs::CWD, part, rustix::fs::CWD, path, flags)
-            .map_err(|error| fail(error.into()))?;
-        Ok(length)
-    });
-    if done.is_err() {
-        let _ = std::fs::remove_file(part);
-    }
-    done
 }
 
 fn begin_restore(restore: &Restore, direct: &Direct, output: &mut Output) -> Result<u8> {

@@ -98,6 +98,7 @@ impl Gateway for Answers {
                 sites,
             },
             form_targets: Vec::new(),
+            backups: true,
         })
     }
 

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::{Context, carry, published};
-use crate::store::{Job, JobState, JobsLock};
+use crate::store::{Job, JobState, JobsLock, Store};
 use crate::sys::service::Notifier;
 use crate::sys::signals::{Signal, Signals};
 use crate::sys::{clock, identity};
@@ -42,6 +42,22 @@ pub fn run(options: &Options) -> Result<()> {
     // Before the first thread, so that all of them leave the signals to the loop.
     let signals = Signals::listen().map_err(fail("signals cannot be watched"))?;
     identity::forbid_core_dumps();
+    run_with(options, Some(signals), Arc::default())
+}
+
+/// Runs jobs in a thread of a program that does something else besides, until `ending` is set.
+///
+/// # Errors
+/// As [`run`].
+#[cfg(feature = "sandbox")]
+pub(crate) fn run_beside(options: &Options, ending: &Arc<AtomicBool>) -> Result<()> {
+    run_with(options, None, Arc::clone(ending))
+}
+
+/// `ending`: whether to end, where no signal says it.
+fn run_with(options: &Options, signals: Option<Signals>, ending: Arc<AtomicBool>) -> Result<()> {
+    let fail =
+        |what: &'static str| move |error: io::Error| Error::new(ErrorKind::Internal, what).with_source(error);
     let context = Arc::new(Context::new(Config::load(&options.config)?)?);
     let store = context.store()?;
     let Some(_lock) = JobsLock::take(&context.config.state_dir)? else {
@@ -64,8 +80,9 @@ pub fn run(options: &Options) -> Result<()> {
         context,
         signals,
         wake: Arc::new(wake),
-        shutdown: Arc::default(),
+        shutdown: ending,
         running: Arc::default(),
+        outage: Arc::default(),
         swept: Instant::now(),
     };
     runner.run(&notifier)
@@ -78,7 +95,7 @@ fn sweep(context: &Context) {
     } else {
         Ok(0)
     };
-    let rows = context.store().and_then(|store| store.forget_jobs(limits::JOB_DAYS));
+    let rows = context.store().and_then(forget);
     for error in [parts.err(), rows.err()].into_iter().flatten() {
         log::error!("old files or rows cannot be removed: {error:?}");
     }
@@ -94,17 +111,21 @@ fn sweep_homes(context: &Arc<Context>) {
     }
 }
 
+/// Jobs of a quick kind that one thread does in a row at most.
+const IN_A_ROW: usize = 256;
+
 /// How many jobs of each lane run.
 type Lanes = Arc<Mutex<HashMap<String, usize>>>;
 
 struct Runner<'a> {
     options: &'a Options,
     context: Arc<Context>,
-    signals: Signals,
+    signals: Option<Signals>,
     /// Written to by a thread that has ended.
     wake: Arc<OwnedFd>,
     shutdown: Arc<AtomicBool>,
     running: Lanes,
+    outage: Arc<Outage>,
     swept: Instant,
 }
 
@@ -114,15 +135,17 @@ impl Runner<'_> {
             notifier.watchdog().map_or(limits::JOB_TICK, |watchdog| limits::JOB_TICK.min(watchdog / 2));
         let (mut version, mut due, mut stopped) = (None, Some(0), None::<Instant>);
         loop {
-            while let Some(signal) = self.signals.next() {
+            while let Some(signal) = self.signals.as_ref().and_then(Signals::next) {
                 match signal {
                     Signal::Reload => self.reload(notifier),
                     Signal::Stop => {
-                        stopped.get_or_insert_with(Instant::now);
                         notifier.send("STOPPING=1");
                         self.shutdown.store(true, Ordering::Relaxed);
                     }
                 }
+            }
+            if self.shutdown.load(Ordering::Relaxed) {
+                stopped.get_or_insert_with(Instant::now);
             }
             if let Some(since) = stopped {
                 if self.count() == 0 || since.elapsed() > limits::JOB_STOP_TIME {
@@ -143,7 +166,7 @@ impl Runner<'_> {
                 if self.swept.elapsed() > Duration::from_secs(24 * 60 * 60) {
                     self.swept = Instant::now();
                     sweep_homes(&self.context);
-                    let rows = self.context.store().and_then(|store| store.forget_jobs(limits::JOB_DAYS));
+                    let rows = self.context.store().and_then(forget);
                     log::debug!("old rows that were removed: {rows:?}");
                 }
             }
@@ -168,7 +191,7 @@ impl Runner<'_> {
             *version = Some(seen);
             *due = store.next_job_at(&kinds)?;
         }
-        Ok(due.is_none_or(|due| due > clock::unix_seconds()))
+        Ok(due.is_none_or(|due| due > clock::unix_seconds()) || (self.options.once && self.outage.lasts()))
     }
 
     /// The lanes that take no more.
@@ -187,6 +210,9 @@ impl Runner<'_> {
             .iter()
             .filter(|(lane, count)| !providers.contains(&lane.as_str()) && **count >= limits::JOBS_PER_LANE);
         full.extend(others.map(|(lane, _)| lane.clone()));
+        if self.outage.lasts() {
+            full.extend(KINDS.iter().filter(|kind| kind.quick).map(|kind| kind.name.to_owned()));
+        }
         full
     }
 
@@ -202,9 +228,20 @@ impl Runner<'_> {
         let id = job.id;
         let thread =
             std::thread::Builder::new().name(format!("job {id}")).stack_size(limits::JOB_STACK_BYTES);
+        let outage = Arc::clone(&self.outage);
         let spawned = thread.spawn(move || {
             let _place = place;
-            work(&context, &job, &shutdown);
+            let mut next = Some(job);
+            for _ in 0..IN_A_ROW {
+                let Some(job) = next.take() else { return };
+                work(&context, &job, &shutdown, &outage);
+                next = further(&context, &job, &shutdown, &outage);
+            }
+            // The rest is for a thread with the configuration of then.
+            if let (Some(job), Ok(store)) = (next, context.store()) {
+                let put_back = store.put_job_off(job.id, clock::unix_seconds(), None);
+                log::debug!("job {} was put back: {put_back:?}", job.id);
+            }
         });
         if let Err(error) = spawned {
             log::error!("job {id}: the system gives no thread: {error}");
@@ -234,11 +271,11 @@ impl Runner<'_> {
     /// Waits for a signal, for a thread that ends, or for the next look. Gives whether a thread has ended.
     fn wait(&self, tick: Duration) -> bool {
         let Ok(timeout) = Timespec::try_from(tick) else { return false };
-        let mut fds = [
-            PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN),
-        ];
-        let woken = poll(&mut fds, Some(&timeout)).is_ok() && !fds[1].revents().is_empty();
+        let mut fds = vec![PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN)];
+        fds.extend(
+            self.signals.iter().map(|signals| PollFd::from_borrowed_fd(signals.as_fd(), PollFlags::IN)),
+        );
+        let woken = poll(&mut fds, Some(&timeout)).is_ok() && !fds[0].revents().is_empty();
         if woken {
             let mut count = [0_u8; 8];
             let _ = rustix::io::read(&*self.wake, &mut count);
@@ -273,19 +310,81 @@ fn lock<T>(table: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Removes rows that are too old or too many.
+fn forget(store: &Store) -> Result<usize> {
+    Ok(store.forget_jobs(limits::JOB_DAYS)? + store.forget_looks()?)
+}
+
+/// The next job of a quick kind, for the thread that has done one: very many of them may wait.
+fn further(context: &Context, job: &Job, shutdown: &AtomicBool, outage: &Outage) -> Option<Job> {
+    let kind = KINDS.iter().find(|kind| kind.quick && kind.name == job.kind)?;
+    if shutdown.load(Ordering::Relaxed) || outage.lasts() {
+        return None;
+    }
+    let claimed = context.store().and_then(|store| store.claim_job(clock::unix_seconds(), &[kind.name], &[]));
+    claimed.inspect_err(|error| log::error!("the jobs cannot be taken: {error:?}")).ok().flatten()
+}
+
+/// A builder that cannot be worked with: jobs of the quick kinds wait until one of them finds it in order again, instead of failing one after the other.
+#[derive(Default)]
+struct Outage {
+    state: Mutex<Option<(Instant, Duration)>>,
+}
+
+impl Outage {
+    /// Whether it was found so a short time ago.
+    fn lasts(&self) -> bool {
+        lock(&self.state).is_some_and(|(until, _)| Instant::now() < until)
+    }
+
+    /// It was found so now.
+    fn found(&self) {
+        let mut state = lock(&self.state);
+        let pause = state.map_or(limits::OUTAGE_PAUSE, |(_, pause)| pause);
+        // Those that were at it at the same time have found the same outage.
+        if state.is_none_or(|(until, _)| Instant::now() >= until) {
+            *state = Some((Instant::now() + pause, (pause * 2).min(limits::OUTAGE_LONGEST_PAUSE)));
+        }
+    }
+
+    /// The builder has answered. Gives whether it did not before.
+    fn is_over(&self) -> bool {
+        lock(&self.state).take().is_some()
+    }
+}
+
+/// Whether an error says that the builder works for nobody at the moment.
+fn is_outage(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::BuilderUnreachable
+            | ErrorKind::BuilderTls
+            | ErrorKind::BuilderAuth
+            | ErrorKind::BuilderLicence
+    )
+}
+
 /// Works on a job in its thread.
-fn work(context: &Context, job: &Job, shutdown: &AtomicBool) {
+fn work(context: &Context, job: &Job, shutdown: &AtomicBool, outage: &Outage) {
     let Ok(store) = context.store() else { return };
     let Some(kind) = KINDS.iter().find(|kind| kind.name == job.kind) else { return };
     let handle = Handle::new(store, job, shutdown, (kind.time)(&context.config));
     log::info!("job {}: {} of {} begins (attempt {})", job.id, job.kind, job.subject, job.attempts);
     let result = catch_unwind(AssertUnwindSafe(|| (kind.work)(context, job, &handle)))
         .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a fault of Panelgate stopped the work")));
+    match &result {
+        Err(error) if kind.quick && is_outage(error) => outage.found(),
+        Ok(Verdict::Done(done)) if kind.quick && done["told"] == true && outage.is_over() => {
+            let hastened = store.hasten_jobs(kind.name);
+            log::info!("the builder can be worked with again: {hastened:?} jobs need not wait any longer");
+        }
+        _ => {}
+    }
     let end = settle(kind, job, result, handle.stop());
     // A row that cannot be written now would look as if it ran until the next start.
     for pause in [0, 1, 5, 30] {
         std::thread::sleep(Duration::from_secs(pause));
-        match end.write(context, job) {
+        match end.write(context, kind, job) {
             Ok(()) => return,
             Err(error) => log::error!("job {}: {error:?}", job.id),
         }
@@ -305,7 +404,7 @@ enum End {
 }
 
 impl End {
-    fn write(&self, context: &Context, job: &Job) -> Result<()> {
+    fn write(&self, context: &Context, kind: &Kind, job: &Job) -> Result<()> {
         let store = context.store()?;
         match self {
             Self::Final { state, reason, result } => {
@@ -315,7 +414,10 @@ impl End {
                     state.name(),
                     reason.as_deref().map(|text| format!(": {text}")).unwrap_or_default()
                 );
-                store.end_job(job.id, *state, reason.as_deref(), result.as_deref())
+                match (kind.quick, state, result) {
+                    (true, JobState::Done, Some(result)) => store.end_job_soon(job.id, result),
+                    _ => store.end_job(job.id, *state, reason.as_deref(), result.as_deref()),
+                }
             }
             Self::Wait { next, again } => {
                 if let Some(reason) = again {

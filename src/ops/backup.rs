@@ -5,6 +5,7 @@
 
 mod providers;
 mod seen;
+mod take;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ use super::open::not_there;
 use super::policy::{self, Operation, Principal};
 use super::token::{self, Binding};
 pub use seen::{Seen, SeenFile, SeenJob};
+pub use take::{ProjectFile, take_project};
 
 /// The kind of the jobs that back up, restore and import.
 pub const JOB: &str = "backup";
@@ -84,6 +86,8 @@ pub struct ProjectWish {
     pub site: Option<Domain>,
     /// The token of the form that the wish came from, with what it must be bound to.
     pub form: Option<(String, Binding)>,
+    /// What the token of a form shall be bound to that orders a backup; `None` if no form will be shown.
+    pub binding: Option<Binding>,
     /// The panel's session that the caller says it acts for.
     pub panel_session: Option<PanelSession>,
 }
@@ -97,6 +101,8 @@ pub struct ProjectBackups {
     pub files: Vec<Kept>,
     /// The last job.
     pub job: Option<Job>,
+    /// The token that a form must send back to order a backup.
+    pub token: Option<String>,
 }
 
 /// Queues what root wants. A second wish for the same joins the first one; `fresh`: only while that has not ended.
@@ -197,47 +203,33 @@ pub fn project_backups(
     wish: &ProjectWish,
 ) -> Result<ProjectBackups> {
     let (account, site) = own_site(context, principal, Operation::ViewBackups, wish)?;
-    let store = context.store()?;
-    let row = store.current(&site)?.filter(|row| row.owner == account.id);
-    let files = match &row {
-        Some(row) if context.config.backup.directory.exists() => {
-            let directory = Directory::open(&context.config.backup.directory)?;
-            let owner = account.id.to_string();
-            let mut files = directory.list(row.key.as_str())?;
-            files.retain(|kept| kept.manifest.owner.as_deref() == Some(owner.as_str()));
-            files
-        }
-        _ => Vec::new(),
-    };
+    let (_, files) = kept(context, &account, &site)?;
     let query = JobQuery {
         kind: Some(JOB.to_owned()),
+        lane: Some(ProviderKind::Project.name().to_owned()),
         account: Some(account.name().to_string()),
         site: Some(site.to_string()),
         limit: 1,
         ..JobQuery::default()
     };
-    Ok(ProjectBackups { site, files, job: store.jobs(&query)?.into_iter().next() })
+    let job = context.store()?.jobs(&query)?.into_iter().next();
+    let token = wish.binding.as_ref().map(|binding| -> Result<String> {
+        let (key, now) = (context.key()?, clock::unix_seconds());
+        Ok(token::issue(key, principal.uid(), binding, Operation::BackupProject, &site, now))
+    });
+    Ok(ProjectBackups { token: token.transpose()?, site, files, job })
 }
 
-/// Opens a backup of a project for its account, after its checksum was compared.
-///
-/// # Errors
-/// Why not; see [`ErrorKind`].
-pub fn open_project_backup(
-    context: &Context,
-    principal: &Principal,
-    wish: &ProjectWish,
-    name: &str,
-) -> Result<(File, Kept)> {
-    let backups = project_backups(context, principal, wish)?;
-    let row = context.store()?.current(&backups.site)?;
-    match (row, backups.files.iter().any(|kept| kept.name == name)) {
-        (Some(row), true) => Directory::open(&context.config.backup.directory)?.read(row.key.as_str(), name),
-        _ => Err(Error::new(
-            ErrorKind::BackupNotFound,
-            format!("there is no backup {name:?} of {}", backups.site),
-        )),
-    }
+/// The backups of a site's project that were made while the site was this account's, newest first, and the name of their folder.
+fn kept(context: &Context, account: &Account, site: &Domain) -> Result<(String, Vec<Kept>)> {
+    let row = context.store()?.current(site)?.filter(|row| row.owner == account.id);
+    let Some(row) = row.filter(|_| context.config.backup.directory.exists()) else {
+        return Ok((String::new(), Vec::new()));
+    };
+    let owner = account.id.to_string();
+    let mut files = Directory::open(&context.config.backup.directory)?.list(row.key.as_str())?;
+    files.retain(|kept| kept.manifest.owner.as_deref() == Some(owner.as_str()));
+    Ok((row.key.to_string(), files))
 }
 
 /// What a provider lists of a subject.

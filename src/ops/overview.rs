@@ -37,6 +37,9 @@ pub struct Overview {
     /// Content-Security-Policy sources of all places that opening may lead to.
     #[serde(skip)]
     pub form_targets: Vec<String>,
+    /// Whether whoever answers can show and give out backups of projects: a broker of an older version cannot.
+    #[serde(skip)]
+    pub backups: bool,
 }
 
 /// One site, and whether it can be opened.
@@ -85,7 +88,7 @@ pub(crate) fn overview(
         .map(|site| entry(context, principal, &account, site, request.binding.as_ref()))
         .collect::<Result<Vec<SiteEntry>>>()?;
     look_at(context, &account, &entries);
-    Ok(Overview { account, entries, form_targets: context.config.builder.csp_sources() })
+    Ok(Overview { account, entries, form_targets: context.config.builder.csp_sources(), backups: true })
 }
 
 /// Has the sites looked at that can be opened and of which nothing is known, for the next time.

@@ -102,16 +102,22 @@ pub enum Operation {
     ManageJobs,
     /// Back up the project of a site.
     BackupProject,
-    /// See and take away the backups of the project of a site.
+    /// See the backups of the project of a site.
     ViewBackups,
     /// Everything else about backups.
     ManageBackups,
+    /// Take a backup of the project of a site away.
+    DownloadProject,
     /// Hand over a request of the builder's to the publication endpoint.
     Publish,
     /// See what is published.
     ViewPublication,
     /// Take back what is published.
     ChangePublication,
+    /// Tell of an event of the panel's.
+    TellEvents,
+    /// Have the panel asked anew about an account.
+    Refresh,
 }
 
 /// Who may do an operation at all. What it says about accounts holds for the account itself (a principal `Account`) or the one that is named
@@ -140,7 +146,7 @@ enum Standing {
 /// The whole table. Root may do everything in it but what comes from the builder, which only the web server brings, and that nothing else; strangers may
 /// do nothing.
 #[rustfmt::skip]
-const RULES: [Rule; 14] = [
+const RULES: [Rule; 17] = [
     Rule { operation: Operation::ViewAccount, name: "overview",  account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::OpenSite,    name: "open",      account: true,  panel_user: true,  web_front: false, standing: Standing::Needed },
     Rule { operation: Operation::ViewStatus,  name: "status",    account: false, panel_user: true,  web_front: true,  standing: Standing::None },
@@ -152,9 +158,12 @@ const RULES: [Rule; 14] = [
     Rule { operation: Operation::BackupProject, name: "backup-project", account: true, panel_user: true, web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::ViewBackups, name: "backups",   account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::ManageBackups, name: "backup",  account: false, panel_user: false, web_front: false, standing: Standing::None },
+    Rule { operation: Operation::DownloadProject, name: "download-project", account: true, panel_user: true, web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::Publish,     name: "publish",   account: false, panel_user: false, web_front: false, standing: Standing::Needed },
     Rule { operation: Operation::ViewPublication,   name: "publication", account: true,  panel_user: true,  web_front: false, standing: Standing::NotFromRoot },
     Rule { operation: Operation::ChangePublication, name: "unpublish",   account: false, panel_user: false, web_front: false, standing: Standing::NotFromRoot },
+    Rule { operation: Operation::TellEvents,  name: "event",     account: false, panel_user: false, web_front: false, standing: Standing::None },
+    Rule { operation: Operation::Refresh,     name: "refresh",   account: true,  panel_user: true,  web_front: false, standing: Standing::None },
 ];
 
 impl Operation {

@@ -99,6 +99,15 @@ pub fn can_be_output(fd: impl AsFd) -> bool {
     is_channel(fd)
 }
 
+/// Whether it is a regular file that can be read and not written to.
+pub fn is_file_to_read(fd: impl AsFd) -> bool {
+    let reads = rustix::fs::fcntl_getfl(&fd)
+        .is_ok_and(|flags| flags & rustix::fs::OFlags::RWMODE == rustix::fs::OFlags::RDONLY);
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let found = rustix::fs::statx(fd, c"", flags, StatxFlags::TYPE);
+    reads && found.is_ok_and(|found| FileType::from_raw_mode(found.stx_mode.into()) == FileType::RegularFile)
+}
+
 /// These questions are answered by the kernel's own tables: whoever made the descriptor, a file system in user space included, is not asked.
 fn is_channel(fd: impl AsFd) -> bool {
     match sockopt::socket_type(&fd) {
@@ -188,6 +197,12 @@ mod tests {
             [datagram.as_fd(), listener.as_fd(), packets.as_fd(), zero.as_fd(), folder.as_fd(), poll.as_fd()];
         for (number, fd) in bad.into_iter().enumerate() {
             assert_eq!((can_be_input(fd), can_be_output(fd)), (false, false), "{number}");
+        }
+        let to_read = File::open(dir.path().join("file")).unwrap();
+        let both = File::options().read(true).write(true).open(dir.path().join("file")).unwrap();
+        assert!(is_file_to_read(&to_read));
+        for fd in [file.as_fd(), both.as_fd(), reader.as_fd(), zero.as_fd(), null.as_fd(), folder.as_fd()] {
+            assert!(!is_file_to_read(fd));
         }
     }
 }

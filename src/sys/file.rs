@@ -5,6 +5,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::SystemTime;
@@ -81,7 +82,14 @@ pub fn read(path: &Path, limit: u64, owners: &[u32]) -> Result<Content, ReadErro
 /// # Errors
 /// See [`ReadError`].
 pub fn open(path: &Path, limit: u64, owners: &[u32]) -> Result<(File, Metadata), ReadError> {
-    let file = open_any(path)?;
+    let (file, metadata) = check(open_any(path)?, owners)?;
+    if metadata.len() > limit {
+        return Err(ReadError::TooLarge(limit));
+    }
+    Ok((file, metadata))
+}
+
+fn check(file: File, owners: &[u32]) -> Result<(File, Metadata), ReadError> {
     let metadata = file.metadata().map_err(ReadError::Io)?;
     if !metadata.is_file() {
         return Err(ReadError::NotRegular);
@@ -89,10 +97,25 @@ pub fn open(path: &Path, limit: u64, owners: &[u32]) -> Result<(File, Metadata),
     if !owners.contains(&metadata.uid()) {
         return Err(ReadError::Owner(metadata.uid()));
     }
-    if metadata.len() > limit {
-        return Err(ReadError::TooLarge(limit));
-    }
     Ok((file, metadata))
+}
+
+/// Opens a regular file of one of `owners` by its name in a directory, neither of which may be a link.
+///
+/// # Errors
+/// See [`ReadError`].
+pub fn open_in(directory: &Path, name: &str, owners: &[u32]) -> Result<(File, Metadata), ReadError> {
+    use rustix::fs::{CWD, Mode, OFlags, openat};
+    if name.is_empty() || name.contains('/') || matches!(name, "." | "..") {
+        return Err(ReadError::Missing);
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let open = |directory, name: &Path, more| {
+        openat(directory, name, flags | more, Mode::empty()).map_err(|errno| refused(errno.into()))
+    };
+    let folder = open(CWD, directory, OFlags::DIRECTORY)?;
+    let file = open(folder.as_fd(), Path::new(name), OFlags::NONBLOCK | OFlags::NOCTTY)?;
+    check(File::from(file), owners)
 }
 
 /// Makes sure that only root and this process's user decide what is found below a directory: it and every directory above it belong to one of them, and
@@ -119,12 +142,16 @@ fn open_any(path: &Path) -> Result<File, ReadError> {
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)
-        .map_err(|error| match error.raw_os_error() {
-            Some(libc::ELOOP) => ReadError::Link,
-            Some(libc::ENOENT | libc::ENOTDIR) => ReadError::Missing,
-            Some(libc::ENXIO) => ReadError::NotRegular,
-            _ => ReadError::Io(error),
-        })
+        .map_err(refused)
+}
+
+fn refused(error: io::Error) -> ReadError {
+    match error.raw_os_error() {
+        Some(libc::ELOOP) => ReadError::Link,
+        Some(libc::ENOENT | libc::ENOTDIR) => ReadError::Missing,
+        Some(libc::ENXIO) => ReadError::NotRegular,
+        _ => ReadError::Io(error),
+    }
 }
 
 #[cfg(test)]
@@ -155,6 +182,28 @@ mod tests {
         let fifo = dir.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         assert!(matches!(read(&fifo, 5, &[me()]), Err(ReadError::NotRegular)));
+    }
+
+    #[test]
+    fn a_file_in_a_directory_is_reached_through_no_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("folder");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("f"), b"12345").unwrap();
+        symlink("f", folder.join("link")).unwrap();
+        symlink(&folder, dir.path().join("other")).unwrap();
+        assert_eq!(open_in(&folder, "f", &[me()]).unwrap().1.len(), 5);
+        assert!(matches!(open_in(&folder, "f", &[me() + 1]), Err(ReadError::Owner(uid)) if uid == me()));
+        assert!(matches!(open_in(&folder, "link", &[me()]), Err(ReadError::Link)));
+        for (place, name) in
+            [("other", "f"), ("folder", "none"), ("folder", "../folder/f"), ("folder", ".."), ("folder", "")]
+        {
+            assert!(
+                matches!(open_in(&dir.path().join(place), name, &[me()]), Err(ReadError::Missing)),
+                "{place}/{name}"
+            );
+        }
+        assert!(matches!(open_in(dir.path(), "folder", &[me()]), Err(ReadError::NotRegular)));
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Dialect {
         }
     }
 
-    /// The bytes of an answer, to be written at once.
+    /// The bytes of an answer, to be written at once; part of a file follows them.
     pub(super) fn render(self, response: &Response) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(response.body().len() + 1024);
         let status = (response.status(), response.reason());
@@ -61,9 +61,11 @@ impl Dialect {
         for (name, value) in response.headers() {
             bytes.extend(format!("{name}: {value}\r\n").into_bytes());
         }
+        if self == Self::Nph || response.is_of_file() {
+            bytes.extend(format!("Content-Length: {}\r\n", response.content_length()).into_bytes());
+        }
         if self == Self::Nph {
-            let length = response.content_length();
-            bytes.extend(format!("Content-Length: {length}\r\nConnection: close\r\n").into_bytes());
+            bytes.extend_from_slice(b"Connection: close\r\n");
         }
         bytes.extend_from_slice(b"\r\n");
         bytes.extend_from_slice(response.body());

@@ -13,6 +13,12 @@ pub(super) struct Fields {
     pub(super) token: Option<String>,
     /// `lang`: the language of the page that the form stood on.
     pub(super) lang: Option<String>,
+    /// `backups`: the site whose backups are wanted; empty: those of any.
+    pub(super) backups: Option<String>,
+    /// `backup`: the name of the one that is wanted.
+    pub(super) backup: Option<String>,
+    /// `still`: the page shall not look again by itself.
+    pub(super) still: Option<String>,
 }
 
 impl Fields {
@@ -32,6 +38,9 @@ impl Fields {
                 "site" | "domain" => &mut fields.site,
                 "token" => &mut fields.token,
                 "lang" => &mut fields.lang,
+                "backups" => &mut fields.backups,
+                "backup" => &mut fields.backup,
+                "still" => &mut fields.still,
                 _ => continue,
             };
             if place.replace(value.into_owned()).is_some() {
@@ -46,13 +55,23 @@ impl Fields {
     /// # Errors
     /// [`ErrorKind::BadRequest`] if it is not the name of a site.
     pub(super) fn site(&self) -> Result<Option<Domain>> {
-        let Some(name) = self.site.as_deref().map(str::trim).filter(|name| !name.is_empty()) else {
-            return Ok(None);
-        };
-        Domain::new(name).map(Some).map_err(|error| {
-            Error::new(ErrorKind::BadRequest, "the request names no site that can be").with_source(error)
-        })
+        domain(self.site.as_deref())
     }
+
+    /// The site whose backups are asked for.
+    ///
+    /// # Errors
+    /// As [`Fields::site`].
+    pub(super) fn backups_of(&self) -> Result<Option<Domain>> {
+        domain(self.backups.as_deref())
+    }
+}
+
+fn domain(name: Option<&str>) -> Result<Option<Domain>> {
+    let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else { return Ok(None) };
+    Domain::new(name).map(Some).map_err(|error| {
+        Error::new(ErrorKind::BadRequest, "the request names no site that can be").with_source(error)
+    })
 }
 
 /// Decodes HTML entities once, if there are any: some DirectAdmin versions hand requests on as they would stand in HTML
@@ -97,6 +116,9 @@ mod tests {
 
     #[test]
     fn what_is_ambiguous_or_too_much_is_refused() {
+        for bad in ["backups=a.example&backups=b.example", "backup=a&backup=b"] {
+            assert_eq!(Fields::parse(bad.as_bytes()).unwrap_err().kind(), ErrorKind::BadRequest, "{bad}");
+        }
         for bad in ["site=a.example&site=b.example", "site=a.example&domain=a.example", "token=a&token=b"] {
             assert_eq!(Fields::parse(bad.as_bytes()).unwrap_err().kind(), ErrorKind::BadRequest, "{bad}");
         }

@@ -161,6 +161,7 @@ texts! {
     ChooserAliases = "chooser.aliases";
     ChooserMore = "chooser.more";
     ChooserDomain = "chooser.domain";
+    ChooserBackups = "chooser.backups";
     KindMain = "kind.main";
     KindAddon = "kind.addon";
     KindSub = "kind.sub";
@@ -176,6 +177,23 @@ texts! {
     RedirectTitle = "redirect.title";
     RedirectHint = "redirect.hint";
     RedirectLink = "redirect.link";
+    FailureBackups = "failure.backups";
+    BackupsTitle = "backups.title";
+    BackupsIntro = "backups.intro";
+    BackupsMake = "backups.make";
+    BackupsWaiting = "backups.waiting";
+    BackupsRunning = "backups.running";
+    BackupsLooking = "backups.looking";
+    BackupsLeave = "backups.leave";
+    BackupsLook = "backups.look";
+    BackupsStill = "backups.still";
+    BackupsFailed = "backups.failed";
+    BackupsNone = "backups.none";
+    BackupsList = "backups.list";
+    BackupsDownload = "backups.download";
+    BackupsBack = "backups.back";
+    SizeKilobytes = "size.kilobytes";
+    SizeMegabytes = "size.megabytes";
 }
 
 /// The parsed texts of one language.

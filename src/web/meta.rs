@@ -18,7 +18,7 @@ use crate::panel::PanelSession;
 use crate::types::{Domain, Username, quote_bytes};
 
 /// Every variable that is read.
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 24] = [
     "REQUEST_METHOD",
     "QUERY_STRING",
     "CONTENT_TYPE",
@@ -27,7 +27,9 @@ const NAMES: [&str; 22] = [
     "REMOTE_ADDR",
     "HTTP_ACCEPT_LANGUAGE",
     "HTTP_COOKIE",
+    "HTTP_IF_RANGE",
     "HTTP_PURPOSE",
+    "HTTP_RANGE",
     "HTTP_SEC_PURPOSE",
     "HTTP_X_MOZ",
     "HTTP_X_PURPOSE",
@@ -139,6 +141,9 @@ impl Variables {
             login_as: self.ascii("LOGIN_AS_MASTER").and_then(|name| Username::new(&name).ok()),
             panel_session: self.panel_session(),
             prefetch: self.is_prefetch(),
+            range: self.ascii("HTTP_RANGE"),
+            if_range: self.ascii("HTTP_IF_RANGE"),
+            raw: self.raw(),
             method: self.ascii("REQUEST_METHOD"),
             content_type: self.ascii("CONTENT_TYPE").map(|text| essence(&text)),
             content_length: self.values.remove("CONTENT_LENGTH").filter(|value| !value.is_empty()),
@@ -213,6 +218,18 @@ impl Variables {
         fits.then(|| format!("{token}/frontend/{theme}/index.html"))
     }
 
+    /// The address of the program that answers without a page of the panel around it: beside this one, under DirectAdmin's name for it
+    /// (`reference/directadmin.md` 2.4).
+    fn raw(&self) -> String {
+        let script = self.ascii("SCRIPT_NAME").unwrap_or_default();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-.".contains(&byte);
+        let fits = script.starts_with('/') && !script.starts_with("//") && script.bytes().all(plain);
+        match script.strip_suffix(".html").filter(|_| fits) {
+            Some(stem) => format!("{stem}.raw"),
+            None => "index.raw".to_owned(),
+        }
+    }
+
     /// Whether the browser only prepares for a click that may never come (Fetch, `Sec-Purpose`; older names of the same).
     fn is_prefetch(&self) -> bool {
         ["HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ"].into_iter().any(|name| {
@@ -241,6 +258,12 @@ pub(super) struct Meta {
     pub(super) directadmin: bool,
     /// Whether it is a prefetch.
     pub(super) prefetch: bool,
+    /// The part of a file that is wanted (`Range`).
+    pub(super) range: Option<String>,
+    /// What the file must still be for that part to be of use (`If-Range`).
+    pub(super) if_range: Option<String>,
+    /// Where a [`super::dialect::Dialect::Page`] finds the program that can send files.
+    pub(super) raw: String,
     /// What tokens of forms are bound to.
     pub(super) binding: Binding,
     /// The account that a panel user names. An account's own process has its own name and no other.

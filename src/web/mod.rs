@@ -9,6 +9,7 @@
 
 mod body;
 pub mod dialect;
+mod download;
 mod endpoint;
 mod form;
 mod guard;

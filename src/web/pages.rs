@@ -1,7 +1,9 @@
-//! What visitors see: the chooser, the failure page, the page of a redirect.
+//! What visitors see: the chooser, the backups, the failure page, the page of a redirect.
 //!
 //! Templates escape every text. A page has no script and loads nothing; its one style sheet stands in it and is named by its hash in the
 //! Content-Security-Policy. As a fragment inside a panel's page it brings no `<html>` and no headers.
+
+pub(super) mod backups;
 
 use std::collections::BTreeMap;
 
@@ -87,6 +89,7 @@ struct ChooserPage<'a> {
     plan: Option<&'a str>,
     more: Option<String>,
     rows: Vec<Row<'a>>,
+    backups: bool,
 }
 
 #[derive(Template)]
@@ -95,7 +98,7 @@ struct FailurePage<'a> {
     frame: Frame<'a>,
     sentence: &'a str,
     reference: Reference,
-    retry: bool,
+    again: Option<&'a str>,
     panel: Option<&'a str>,
 }
 
@@ -135,6 +138,7 @@ pub(super) fn chooser(
         plan: overview.account.plan.as_deref().filter(|plan| !plan.trim().is_empty()),
         more,
         rows: rows.into_iter().take(limits::CHOOSER_SITES).collect(),
+        backups: overview.backups,
     };
     or_bare(html(200, &page, dialect, &overview.form_targets))
 }
@@ -142,17 +146,20 @@ pub(super) fn chooser(
 /// The page that says what went wrong and what the visitor can do.
 pub(super) fn failure(
     kind: ErrorKind,
+    title: Text,
     reference: Reference,
     panel: Option<&str>,
     dialect: Dialect,
     words: &Catalogue,
 ) -> Response {
-    let again = matches!(kind, ErrorKind::TokenRejected | ErrorKind::Prefetch | ErrorKind::SiteAlias);
+    let retry = kind.is_retryable()
+        || matches!(kind, ErrorKind::TokenRejected | ErrorKind::Prefetch | ErrorKind::SiteAlias);
+    let again = if title == Text::FailureBackups { "?backups=" } else { "?" };
     let page = FailurePage {
-        frame: Frame::new(words, Text::FailureTitle, dialect),
+        frame: Frame::new(words, title, dialect),
         sentence: words.error(kind),
         reference,
-        retry: kind.is_retryable() || again,
+        again: retry.then_some(again),
         panel,
     };
     let response = html(kind.http_status(), &page, dialect, &[]);
@@ -174,7 +181,9 @@ pub(super) fn redirect(session: &Session, dialect: Dialect, words: &Catalogue) -
     };
     html(303, &page, dialect, &[])
         .and_then(|response| response.with_header("Location", url.to_owned()))
-        .unwrap_or_else(|_| failure(ErrorKind::BuilderUrl, session.reference, None, dialect, words))
+        .unwrap_or_else(|_| {
+            failure(ErrorKind::BuilderUrl, Text::FailureTitle, session.reference, None, dialect, words)
+        })
 }
 
 fn rows<'a>(overview: &'a Overview, selected: Option<&Domain>, words: &'a Catalogue) -> Vec<Row<'a>> {

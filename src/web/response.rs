@@ -1,5 +1,9 @@
 //! An answer before it is written.
 
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// Status, headers and body of an answer.
@@ -9,6 +13,15 @@ pub struct Response {
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
     head_only: bool,
+    part: Option<Part>,
+}
+
+/// The part of a file that is an answer's body. It is never in memory as a whole.
+#[derive(Clone, Debug)]
+struct Part {
+    file: Arc<File>,
+    from: u64,
+    length: u64,
 }
 
 impl Response {
@@ -26,7 +39,14 @@ impl Response {
             ("X-Content-Type-Options", "nosniff"),
         ];
         let headers = headers.map(|(name, value)| (name, value.to_owned())).into();
-        Self { status, headers, body: body.into_bytes(), head_only: false }
+        Self { status, headers, body: body.into_bytes(), head_only: false, part: None }
+    }
+
+    /// An answer whose body is `length` bytes of a file, beginning with byte `from`.
+    pub(super) fn of_file(status: u16, media: &str, file: File, from: u64, length: u64) -> Self {
+        let mut response = Self::plain(status, media, String::new());
+        response.part = Some(Part { file: Arc::new(file), from, length });
+        response
     }
 
     /// Adds a header; one of that name that is there already stays.
@@ -57,6 +77,7 @@ impl Response {
     pub fn reason(&self) -> &'static str {
         match self.status {
             200 => "OK",
+            206 => "Partial Content",
             303 => "See Other",
             400 => "Bad Request",
             401 => "Unauthorized",
@@ -66,6 +87,7 @@ impl Response {
             409 => "Conflict",
             411 => "Length Required",
             413 => "Content Too Large",
+            416 => "Range Not Satisfiable",
             429 => "Too Many Requests",
             500 => "Internal Server Error",
             501 => "Not Implemented",
@@ -81,14 +103,32 @@ impl Response {
         self.headers.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
-    /// The body that is to be written; empty for HEAD.
+    /// The body that is to be written; empty for HEAD, and where [`Response::write_part`] writes it.
     pub fn body(&self) -> &[u8] {
         if self.head_only { &[] } else { &self.body }
     }
 
     /// The length of the body that GET would have had (RFC 9110 8.6).
-    pub(super) fn content_length(&self) -> usize {
-        self.body.len()
+    pub(super) fn content_length(&self) -> u64 {
+        self.part.as_ref().map_or(self.body.len() as u64, |part| part.length)
+    }
+
+    /// Whether the body is part of a file.
+    pub(super) fn is_of_file(&self) -> bool {
+        self.part.is_some()
+    }
+
+    /// Writes the body that is part of a file, if it is one, in pieces and without holding it.
+    ///
+    /// # Errors
+    /// What reading or writing says.
+    pub(super) fn write_part(&self, mut to: impl Write) -> io::Result<()> {
+        let Some(part) = self.part.as_ref().filter(|_| !self.head_only) else { return Ok(()) };
+        let mut file = &*part.file;
+        file.seek(SeekFrom::Start(part.from))?;
+        let copied = io::copy(&mut file.take(part.length), &mut to)?;
+        to.flush()?;
+        if copied == part.length { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 }
 
@@ -103,6 +143,22 @@ mod tests {
             let response = Response::html(kind.http_status(), String::new());
             assert_ne!(response.reason(), "Other", "{kind}");
         }
+    }
+
+    #[test]
+    fn part_of_a_file_is_written_and_nothing_for_head() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"0123456789").unwrap();
+        let written = |response: &Response| {
+            let mut bytes = Vec::new();
+            (response.write_part(&mut bytes).map_err(|error| error.kind()), bytes)
+        };
+        let part = Response::of_file(206, "a/b", file.try_clone().unwrap(), 3, 4);
+        assert_eq!(written(&part), (Ok(()), b"3456".to_vec()));
+        assert_eq!((part.body(), part.content_length()), (&b""[..], 4));
+        assert_eq!(written(&part.without_body()), (Ok(()), Vec::new()));
+        let short = Response::of_file(200, "a/b", file, 3, 8);
+        assert_eq!(written(&short), (Err(io::ErrorKind::UnexpectedEof), b"3456789".to_vec()));
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::dialect::Dialect;
 use super::endpoint;
 use super::guard::{self, Method, Request};
-use super::messages::Preference;
+use super::messages::{Preference, Text};
 use super::meta::{Meta, Variables};
 use super::page::{self, Visit};
 use super::response::Response;
@@ -59,7 +59,7 @@ pub fn run(other: Option<&dyn Front>) {
     }
     let dialect = Dialect::of_program();
     let (reference, preference) = (Reference::random(), Preference::default());
-    let mut visit = Visit { dialect, reference, preference, head: false };
+    let mut visit = Visit { dialect, reference, preference, head: false, about: Text::FailureTitle };
     // What the panic says may hold what a visitor sent; where it was is enough to find it.
     std::panic::set_hook(Box::new(move |panic| match panic.location() {
         Some(place) => log::error!("{reference}: stopped half-way at {}:{}", place.file(), place.line()),
@@ -100,7 +100,8 @@ fn serve(other: Option<&dyn Front>, visit: Visit, meta: &Meta, request: Request)
         response
     };
     let plain = PlainFront { dialect: visit.dialect, request };
-    let other = other.filter(|front| front.writes(visit.dialect));
+    // Another front has the body of its answer in memory; a file is more than that.
+    let other = other.filter(|front| front.writes(visit.dialect) && !page::wants_file(&plain.request));
     let served = caught(|| match other {
         Some(front) => {
             guard::body_to_stdin(&plain.request.body)?;
@@ -130,8 +131,10 @@ fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 /// Writes an answer at once. A visitor who has gone away is no fault.
 fn write(dialect: Dialect, response: &Response) {
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(&dialect.render(response));
-    let _ = stdout.flush();
+    let _ = stdout
+        .write_all(&dialect.render(response))
+        .and_then(|()| stdout.flush())
+        .and_then(|()| response.write_part(&mut stdout));
 }
 
 #[cfg(test)]

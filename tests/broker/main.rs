@@ -5,6 +5,7 @@ mod attacks;
 mod calls;
 #[path = "../common/mod.rs"]
 mod common;
+mod downloads;
 mod faults;
 mod hostile;
 mod matrix;

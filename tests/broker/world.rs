@@ -42,6 +42,49 @@ if data:
     print(data[4:].decode())
 "#;
 
+/// Asks for a file: prints the answer, then what the kernel says of the descriptor, then what is in it, read only when the file named last is there.
+const TAKER: &str = r#"
+import array, fcntl, hashlib, json, os, socket, stat, struct, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(70)
+s.connect(sys.argv[1])
+body = sys.argv[2].encode()
+s.sendall(struct.pack(">I", len(body)) + body)
+def whole(count):
+    data = b""
+    while len(data) < count:
+        part = s.recv(count - len(data))
+        if not part: raise SystemExit("closed")
+        data += part
+    return data
+answer = json.loads(whole(struct.unpack(">I", whole(4))[0]))
+fds, extra, result = array.array("i"), b"", {"answer": answer}
+data, control, flags, _ = s.recvmsg(10, socket.CMSG_SPACE(40))
+for level, kind, part in control:
+    fds.frombytes(part)
+result["byte"], result["fds"], result["rest"] = data.decode(), len(fds), len(s.recv(10))
+if fds:
+    fd = fds[0]
+    result["regular"] = stat.S_ISREG(os.fstat(fd).st_mode)
+    result["flags"] = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE
+    for name, mode in (("write", os.O_WRONLY), ("path", os.O_RDWR)):
+        try:
+            os.open("/proc/self/fd/%d" % fd, mode)
+            result[name] = True
+        except OSError:
+            result[name] = False
+    if len(sys.argv) > 3:
+        open(sys.argv[3] + ".has", "w").close()
+        while not os.path.exists(sys.argv[3]): time.sleep(0.02)
+    hash = hashlib.sha256()
+    while True:
+        part = os.read(fd, 1 << 20)
+        if not part: break
+        hash.update(part)
+    result["sha256"] = hash.hexdigest()
+print(json.dumps(result))
+"#;
+
 pub struct World {
     pub dir: tempfile::TempDir,
     pub builder: Builder,
@@ -62,6 +105,7 @@ impl World {
         world.write_tree();
         std::fs::write(world.path("ca.pem"), world.builder.ca_pem()).unwrap();
         std::fs::write(world.path("client.py"), CLIENT).unwrap();
+        std::fs::write(world.path("taker.py"), TAKER).unwrap();
         std::fs::create_dir(world.path("etc")).unwrap();
         world.configure(more);
         let copied =
@@ -207,6 +251,46 @@ impl World {
         }
     }
 
+    /// Starts to take a backup as a uid; it reads the file when `go` exists, having made `GO.has` when it had the descriptor.
+    pub fn take(&self, uid: u32, args: Value, go: Option<&Path>) -> Child {
+        let request =
+            json!({ "v": 1, "op": "download-project", "reference": "7K3M-9QXT", "args": args }).to_string();
+        let mut command = Command::new("/usr/bin/python3");
+        command
+            .arg(self.path("taker.py"))
+            .arg(self.socket())
+            .arg(request)
+            .args(go)
+            .env_clear()
+            .current_dir("/");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).uid(uid).gid(uid);
+        command.spawn().unwrap()
+    }
+
+    /// Takes a backup as a uid: the kind of the error, or what [`TAKER`] says.
+    pub fn taken(&self, uid: u32, args: Value) -> (String, Value) {
+        taken(self.take(uid, args, None))
+    }
+
+    /// Runs the jobs that are due.
+    pub fn run_jobs(&self) {
+        let mut command = Command::new(self.path("panelgate"));
+        command.arg("--config").arg(self.path("etc/panelgate.ini")).args(["jobs", "--once"]);
+        let run = command.output().unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    }
+
+    /// Opens a site and backs its project up.
+    pub fn back_up(&self, uid: u32, site: &str, project: &[u8]) -> Value {
+        assert_eq!(self.ask(uid, "open", json!({ "site": site })).0, "ok");
+        self.builder.set_project(site, project.to_vec());
+        assert_eq!(self.ask(uid, "backup-project", json!({ "site": site })).0, "ok");
+        self.run_jobs();
+        let (_, seen) = self.ask(uid, "backups", json!({ "site": site }));
+        assert_eq!(seen["job"]["state"], "done", "{seen}");
+        seen["files"][0].clone()
+    }
+
     /// Clicks the icon as an account: the real page, which finds the broker's socket in its private configuration.
     pub fn click(&self, uid: u32, query: &str) -> String {
         let page = self.page(uid);
@@ -241,6 +325,18 @@ impl World {
 
     pub fn sessions(&self) -> usize {
         self.builder.requests().iter().filter(|call| call.target.contains("requestLogin")).count()
+    }
+}
+
+/// What [`World::take`] ended with.
+pub fn taken(child: Child) -> (String, Value) {
+    let output = child.wait_with_output().unwrap();
+    let Ok(said) = serde_json::from_slice::<Value>(&output.stdout) else {
+        return (String::from_utf8_lossy(&output.stderr).trim().to_owned(), Value::Null);
+    };
+    match said["answer"]["error"]["kind"].as_str() {
+        Some(kind) => (kind.to_owned(), said),
+        None => ("ok".to_owned(), said),
     }
 }
 

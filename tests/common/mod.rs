@@ -76,6 +76,19 @@ pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// A copy of a program where the tests' user can run it.
+pub fn copy_of(program: &str, trial: &Trial) -> PathBuf {
+    let name = Path::new(program).file_name().expect("a name");
+    let copy = trial.dir.path().join("bin").join(name);
+    if !copy.exists() {
+        // By another process: a file that this one has open for writing cannot be run if a test beside forks at that moment.
+        let copied = Command::new("cp").arg(program).arg(&copy).status().expect("cp runs");
+        assert!(copied.success());
+        chmod(&copy, 0o755);
+    }
+    copy
+}
+
 /// The built CGI program.
 pub fn cgi_program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_panelgate-cgi"))

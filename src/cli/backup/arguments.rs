@@ -25,7 +25,7 @@ use crate::types::{Domain, Username};
   panelgate backup status 17 --wait
   panelgate backup prune --keep 3
 
-JSON: create: an array of {\"id\", \"subject\", \"joined\"}; status, and create with --wait: an
+JSON: download: {\"id\", \"file\", \"size\", \"resumed\", \"sha256\"}; create: an array of {\"id\", \"subject\", \"joined\"}; status, and create with --wait: an
   array of jobs, as panelgate jobs list prints them; list: an array of
   {\"id\", \"made\", \"size\", \"account\", \"scope\", \"description\", \"files\": [{\"name\", \"size\", \"sha256\"}]}
   attach: {\"account\", \"carry\", \"place\", \"sites\": [{\"site\", \"state\", \"made\", \"size\", \"note\"}]};
@@ -248,6 +248,9 @@ pub(super) struct Status {
 }
 
 /// Take a backup away
+///
+/// The file has its name only when it is whole, on the disk, and its checksum is right; until then it is FILE.part, and the same command goes on with what is there.
+/// An account takes the backups of the projects of its own sites.
 #[derive(Args)]
 pub(super) struct Download {
     /// The site

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::backup::directory::Kept;
 use crate::limits;
 use crate::store::{Job, JobState};
 use crate::types::Domain;
@@ -17,6 +18,9 @@ pub struct Seen {
     pub files: Vec<SeenFile>,
     /// The last job.
     pub job: Option<SeenJob>,
+    /// The token of the form that orders a backup, if one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }
 
 /// One backup.
@@ -51,14 +55,20 @@ pub struct SeenJob {
 impl Seen {
     /// What an account may see of all that is known.
     pub fn of(backups: &ProjectBackups) -> Self {
-        let files = backups.files.iter().take(limits::BACKUPS_SHOWN).map(|kept| SeenFile {
+        let files = backups.files.iter().take(limits::BACKUPS_SHOWN).map(SeenFile::of);
+        let job = backups.job.as_ref().map(SeenJob::of);
+        Self { site: backups.site.clone(), files: files.collect(), job, token: backups.token.clone() }
+    }
+}
+
+impl SeenFile {
+    pub(super) fn of(kept: &Kept) -> Self {
+        Self {
             name: kept.name.clone(),
             made: kept.manifest.made,
             size: kept.manifest.size,
             sha256: kept.manifest.sha256.clone(),
-        });
-        let job = backups.job.as_ref().map(SeenJob::of);
-        Self { site: backups.site.clone(), files: files.collect(), job }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::form::{Form, forms};
 use super::installation::{FOREIGN_SITE, LANGUAGES, SITES};
 use super::panel::{DemoPanel, SCRIPT};
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
 use crate::sandbox::http::Response;
 use crate::types::{Domain, WebUrl};
 
@@ -45,6 +46,7 @@ pub(super) fn walk(panel: &DemoPanel, report: &mut dyn FnMut(&Step) -> bool) -> 
         })?;
         walk.publication(name, index, &url)?;
     }
+    walk.step(&format!("a backup of {} is ordered, made and taken away", SITES[0]), Walk::backup)?;
     Ok(())
 }
 
@@ -273,6 +275,39 @@ impl Walk<'_> {
             exchange(address, &Message { method: "GET", target, host: &host, cookie: None, form: None })?;
         expect(response.status, status).map_err(|error| error.context(target.to_owned()))?;
         contains(&text(&response), wanted, target)
+    }
+
+    /// Orders a backup as the page offers it, looks until it is there, and takes it away.
+    fn backup(&self) -> Result<()> {
+        let view = format!("{SCRIPT}?backups={}", domain(SITES[0])?);
+        let page = text(&self.get(&view)?);
+        let form =
+            forms(&page).into_iter().find(|form| form.fields.iter().any(|(name, _)| name == "backups"));
+        let form = form.ok_or_else(|| unexpected("the page has no form to order a backup"))?;
+        expect(self.post(&form.target(SCRIPT), &form.fields)?.status, 200)?;
+        let end = Instant::now() + limits::DEMO_CHECK_TIME;
+        let link = loop {
+            let page = text(&self.get(&view)?);
+            // Quotes and ampersands are escaped in a page.
+            let link = page
+                .split("href=\"")
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next())
+                .find(|link| link.contains("backup="));
+            match link {
+                Some(link) => break link.replace("&#38;", "&"),
+                None if Instant::now() < end => std::thread::sleep(Duration::from_millis(100)),
+                None => return Err(unexpected("no backup appears")),
+            }
+        };
+        let whole = self.get(&format!("{SCRIPT}{link}"))?;
+        expect(whole.status, 200)?;
+        contains(
+            whole.headers.get("Content-Disposition").unwrap_or_default(),
+            "attachment;",
+            "that it is a file",
+        )?;
+        contains(&text(&whole), SITES[0], "what was built")
     }
 
     fn arrive(&self, url: &WebUrl, index: usize) -> Result<()> {

@@ -6,11 +6,15 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::endpoint::{self, Endpoint};
 use super::website;
 use crate::error::{Error, ErrorKind, Result};
+use crate::jobs;
 use crate::panel::SiteKind;
 use crate::sandbox::http::Server;
 use crate::sandbox::tls::Identity;
@@ -59,9 +63,40 @@ impl Drop for Scratch {
     }
 }
 
+/// The thread that makes the backups. It ends when this is dropped.
+struct Jobs {
+    ending: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Jobs {
+    fn start(config: &Path) -> Result<Self> {
+        let (options, ending) = (jobs::Options { config: config.to_owned(), once: false }, Arc::default());
+        let theirs = Arc::clone(&ending);
+        let work = move || {
+            if let Err(error) = jobs::run_beside(&options, &theirs) {
+                log::error!("backups are not made: {error:?}");
+            }
+        };
+        let thread = std::thread::Builder::new().name("jobs".into()).spawn(work);
+        let thread = thread.map_err(|error| fail("the demo's jobs cannot be run", error))?;
+        Ok(Self { ending, thread: Some(thread) })
+    }
+}
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
 /// A private trial installation with a builder to talk to, an endpoint to publish to, and the sites that come of it.
 pub(super) struct Installation {
-    // Dropped before the directory: first who publishes, then who takes it.
+    // Dropped before the directory: first who works for the page, then who publishes, then who takes it.
+    _jobs: Jobs,
     builder: Builder,
     _endpoint: Endpoint,
     _sites: Vec<Server>,
@@ -112,7 +147,14 @@ impl Installation {
             website::serve(listener, home.join(folder))
                 .map_err(|error| fail("the demo's sites cannot be served", error))
         });
+        for site in SITES {
+            // What a customer would have built there.
+            let project =
+                format!("{{\"site\": \"{site}\", \"pages\": [\"Home\", \"About\", \"Contact\"]}}\n");
+            builder.set_project(Domain::new(site)?.as_str(), project.into_bytes());
+        }
         Ok(Self {
+            _jobs: Jobs::start(&scratch.0.join("trial/panelgate.ini"))?,
             builder,
             _endpoint: endpoint,
             _sites: sites.collect::<Result<_>>()?,

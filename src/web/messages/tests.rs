@@ -26,6 +26,9 @@ fn every_catalogue_has_exactly_the_keys_that_are_used() {
 fn every_text_stands_in_a_page() {
     let pages = [
         include_str!("../pages.rs"),
+        include_str!("../pages/backups.rs"),
+        include_str!("../page.rs"),
+        include_str!("../templates/backups.html"),
         include_str!("../templates/base.html"),
         include_str!("../templates/chooser.html"),
         include_str!("../templates/failure.html"),

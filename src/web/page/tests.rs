@@ -1,11 +1,14 @@
 use super::*;
+use crate::ops::backup::{ProjectFile, Seen, SeenFile, SeenJob};
 use crate::ops::endpoint::ManageRequest;
 use crate::ops::{Overview, Session};
 use crate::panel::SiteKind;
+use crate::store::Queued;
 use crate::types::{Secret, Username};
 use crate::web::guard::admit;
 use crate::web::meta::tests::variables;
 use crate::web::pages::tests::overview;
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -19,6 +22,11 @@ struct Fake {
     refuse: Option<ErrorKind>,
     locale: Option<&'static str>,
     opened: Mutex<Vec<OpenRequest>>,
+    /// Where the last backup stands.
+    job: Option<&'static str>,
+    old: bool,
+    /// Sites and tokens of the backups that were ordered.
+    ordered: Mutex<Vec<(String, Option<String>)>>,
 }
 
 impl Gateway for Fake {
@@ -37,7 +45,42 @@ impl Gateway for Fake {
         }
         let mut overview = overview(self.sites);
         overview.account.locale = self.locale.map(str::to_owned);
+        overview.backups = !self.old;
         Ok(overview)
+    }
+
+    fn backup_project(&self, wish: &ProjectWish) -> Result<Queued> {
+        let token = wish.form.as_ref().map(|(token, _)| token.clone());
+        self.ordered.lock().unwrap().push((wish.site.as_ref().unwrap().to_string(), token));
+        match self.refuse {
+            Some(kind) => Err(Error::new(kind, "the details are for the log")),
+            None => Ok(Queued { id: 7, joined: false }),
+        }
+    }
+
+    fn project_backups(&self, wish: &ProjectWish) -> Result<Seen> {
+        assert!(wish.binding.is_some() && wish.form.is_none(), "the page shows a form");
+        if let Some(kind) = self.refuse {
+            return Err(Error::new(kind, "the details are for the log"));
+        }
+        let job = self.job.map(|state| SeenJob {
+            id: 7,
+            state: state.to_owned(),
+            percent: None,
+            queued: 1,
+            reason: None,
+        });
+        Ok(Seen { site: wish.site.clone().unwrap(), files: vec![kept()], job, token: Some("t0k".into()) })
+    }
+
+    fn take_project(&self, wish: &ProjectWish, name: Option<&str>) -> Result<ProjectFile> {
+        let found = wish.site.as_ref().is_some_and(|site| site.as_str() == "shop.example");
+        if !found || name != Some("one.sitebuilder") {
+            return Err(Error::new(ErrorKind::BackupNotFound, "there is no such backup"));
+        }
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"0123456789").unwrap();
+        Ok(ProjectFile { file, about: kept() })
     }
 
     fn open(&self, request: &OpenRequest) -> Result<Session> {
@@ -61,6 +104,10 @@ impl Gateway for Fake {
     }
 }
 
+fn kept() -> SeenFile {
+    SeenFile { name: "one.sitebuilder".into(), made: 1_795_253_400, size: 10, sha256: "ab".repeat(32) }
+}
+
 const ONE: Sites = &[
     ("shop.example", SiteKind::Main, None, None),
     ("alias.example", SiteKind::Alias, Some(ErrorKind::SiteAlias), Some("shop.example")),
@@ -80,6 +127,7 @@ fn ask(gateway: &Fake, pairs: &[(&str, &[u8])]) -> Response {
         reference: Reference::random(),
         preference: variables.preference(),
         head: variables.is_head(),
+        about: Text::FailureTitle,
     };
     match admit(variables, reader.as_fd(), Duration::from_millis(100)) {
         Ok((meta, request)) => {
@@ -270,4 +318,91 @@ fn what_the_guard_refuses_becomes_a_page() {
         assert!(text(&response).contains("<h1"), "{status}");
         assert!(opened(&fake).is_empty());
     }
+}
+
+#[test]
+fn backups_are_shown_of_the_only_site_or_of_the_named_one() {
+    for (sites, query, want) in [
+        (ONE, "backups=", Some("shop.example")),
+        (ONE, "backups=shop.example", Some("shop.example")),
+        (TWO, "backups=blog.example", Some("blog.example")),
+        (TWO, "backups=", None),
+    ] {
+        let fake = Fake { sites, ..Fake::default() };
+        let response = ask(&fake, &[GET, ("QUERY_STRING", query.as_bytes())]);
+        assert_eq!(response.status(), 200, "{query}");
+        let page = text(&response);
+        match want {
+            Some(site) => {
+                assert!(page.contains(&format!("name=\"backups\" value=\"{site}\"")), "{query}: {page}");
+                assert_eq!(
+                    page.contains("All websites"),
+                    sites.len() == TWO.len() && sites == TWO,
+                    "{query}"
+                );
+            }
+            None => {
+                assert!(page.contains("Choose a website") && page.contains("href=\"?backups=blog.example\""))
+            }
+        }
+        assert!(opened(&fake).is_empty() && fake.ordered.lock().unwrap().is_empty(), "looking does nothing");
+    }
+    let old = Fake { sites: TWO, old: true, ..Fake::default() };
+    assert!(!text(&ask(&old, &[GET])).contains("backups="), "a broker that has none");
+    assert_eq!(ask(&old, &[GET, ("QUERY_STRING", b"backups=shop.example")]).status(), 501);
+}
+
+#[test]
+fn a_backup_is_ordered_by_a_form_with_its_token_and_by_nothing_else() {
+    let fake = Fake { sites: ONE, job: Some("waiting"), ..Fake::default() };
+    let response = ask(&fake, &[POST, ("POST", b"backups=shop.example&token=t0k&lang=de")]);
+    assert_eq!(response.status(), 200);
+    assert!(text(&response).contains("Ihre Sicherung beginnt gleich."));
+    assert!(
+        response
+            .headers()
+            .any(|(name, value)| name == "Refresh" && value.ends_with("url=?backups=shop.example"))
+    );
+    assert_eq!(*fake.ordered.lock().unwrap(), [("shop.example".to_owned(), Some("t0k".to_owned()))]);
+    for (pairs, status) in [
+        (vec![POST, ("POST", &b"backups=shop.example"[..])], 200),
+        (vec![POST, ("POST", b"backups=&token=t")], 400),
+        (vec![POST, ("POST", b"backups=../x&token=t")], 400),
+        (vec![POST, ("POST", b"backups=shop.example&backups=blog.example&token=t")], 400),
+        (vec![GET, ("QUERY_STRING", b"backups=shop.example&token=t0k")], 200),
+    ] {
+        let fake = Fake { sites: TWO, ..Fake::default() };
+        assert_eq!(ask(&fake, &pairs).status(), status, "{pairs:?}");
+        assert!(fake.ordered.lock().unwrap().is_empty() && opened(&fake).is_empty(), "{pairs:?}");
+    }
+    let refused = Fake { sites: ONE, refuse: Some(ErrorKind::TokenRejected), ..Fake::default() };
+    let page = text(&ask(&refused, &[POST, ("POST", b"backups=shop.example&token=t0k")]));
+    assert!(page.contains("The backups could not be shown") && page.contains("href=\"?backups=\""), "{page}");
+}
+
+#[test]
+fn a_backup_is_sent_whole_or_in_part_and_never_for_head() {
+    let get = |query: &'static str, more: &[(&'static str, &'static [u8])]| {
+        let fake = Fake { sites: ONE, ..Fake::default() };
+        let response = ask(&fake, &[&[GET, ("QUERY_STRING", query.as_bytes())], more].concat());
+        let mut bytes = Vec::new();
+        response.write_part(&mut bytes).unwrap();
+        (response.status(), String::from_utf8(bytes).unwrap())
+    };
+    const ONE_FILE: &str = "backups=shop.example&backup=one.sitebuilder";
+    assert_eq!(get(ONE_FILE, &[]), (200, "0123456789".into()));
+    assert_eq!(get(ONE_FILE, &[("HTTP_RANGE", b"bytes=4-")]), (206, "456789".into()));
+    assert_eq!(
+        get(ONE_FILE, &[("HTTP_RANGE", b"bytes=4-"), ("HTTP_IF_RANGE", b"\"x\"")]),
+        (200, "0123456789".into())
+    );
+    assert_eq!(get("backups=shop.example&backup=two", &[]).0, 404);
+    assert_eq!(get("backups=blog.example&backup=one.sitebuilder", &[]).0, 404);
+    let fake = Fake { sites: ONE, ..Fake::default() };
+    let pairs: [(&str, &[u8]); 3] =
+        [("REQUEST_METHOD", b"HEAD"), ("QUERY_STRING", ONE_FILE.as_bytes()), ("HTTP_RANGE", b"bytes=4-")];
+    let response = ask(&fake, &pairs);
+    let mut bytes = Vec::new();
+    response.write_part(&mut bytes).unwrap();
+    assert_eq!((response.status(), response.content_length(), bytes.len()), (200, 10, 0));
 }

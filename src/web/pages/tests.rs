@@ -38,7 +38,7 @@ pub(in crate::web) fn overview(samples: &[Sample<'_>]) -> Overview {
         sites: sites.collect(),
     };
     let form_targets = vec!["https://builder.example".into(), "https://evil.example; script-src *".into()];
-    Overview { account, entries: entries.collect(), form_targets }
+    Overview { account, entries: entries.collect(), form_targets, backups: true }
 }
 
 const SAMPLES: [Sample<'static>; 7] = [
@@ -122,7 +122,14 @@ fn pages_are_whole_and_safe_in_every_language() {
         let reference = Reference::random();
         let pages = [
             chooser(&overview(&SAMPLES), None, Dialect::Cgi, &words),
-            failure(ErrorKind::Unavailable, reference, Some("/cpsess1/x"), Dialect::Cgi, &words),
+            failure(
+                ErrorKind::Unavailable,
+                Text::FailureTitle,
+                reference,
+                Some("/cpsess1/x"),
+                Dialect::Cgi,
+                &words,
+            ),
         ];
         for response in pages {
             let page = text(&response);
@@ -167,7 +174,7 @@ fn a_failure_page_names_its_number_and_what_can_be_done() {
     let reference = Reference::random();
     for kind in ErrorKind::ALL {
         let words = Catalogue::of(Language::En);
-        let response = failure(*kind, reference, None, Dialect::Cgi, &words);
+        let response = failure(*kind, Text::FailureTitle, reference, None, Dialect::Cgi, &words);
         let page = text(&response);
         assert_eq!(response.status(), kind.http_status(), "{kind}");
         assert!(page.contains(&reference.to_string()), "{kind}");
@@ -177,7 +184,8 @@ fn a_failure_page_names_its_number_and_what_can_be_done() {
     }
     let words = Catalogue::of(Language::Fr);
     let hostile = Some("/\"><script>");
-    let page = text(&failure(ErrorKind::Suspended, reference, hostile, Dialect::Cgi, &words));
+    let page =
+        text(&failure(ErrorKind::Suspended, Text::FailureTitle, reference, hostile, Dialect::Cgi, &words));
     assert!(page.contains("href=\"/&#34;&#62;&#60;script&#62;\""));
 }
 
@@ -213,8 +221,28 @@ fn samples_render_in_every_dialect() {
             let pages = [
                 ("chooser", chooser(&account, None, dialect, &words)),
                 ("many", chooser(&overview(&many), None, dialect, &words)),
-                ("retry", failure(ErrorKind::BuilderUnreachable, session.reference, home, dialect, &words)),
-                ("failure", failure(ErrorKind::Suspended, session.reference, None, dialect, &words)),
+                (
+                    "retry",
+                    failure(
+                        ErrorKind::BuilderUnreachable,
+                        Text::FailureTitle,
+                        session.reference,
+                        home,
+                        dialect,
+                        &words,
+                    ),
+                ),
+                (
+                    "failure",
+                    failure(
+                        ErrorKind::Suspended,
+                        Text::FailureTitle,
+                        session.reference,
+                        None,
+                        dialect,
+                        &words,
+                    ),
+                ),
                 ("redirect", redirect(&session, dialect, &words)),
             ];
             for (name, response) in pages {

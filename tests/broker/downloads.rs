@@ -1,0 +1,205 @@
+//! Backups of projects that their accounts take away: who gets which file, and what can be done with it.
+
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
+
+use panelgate::gateway::Remote;
+use panelgate::ops::backup::ProjectWish;
+use serde_json::{Value, json};
+
+use crate::common::{domain, wait_for};
+use crate::needs_root;
+use crate::world::{A, B, DEMO, FRONT, PANEL, STRANGER, SUSPENDED, WEB, WITHOUT, World, taken};
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The folder of a site's backups.
+fn folder(world: &World, site: &str) -> PathBuf {
+    world.path("state/backups").join(site)
+}
+
+#[test]
+fn accounts_take_their_own_backups_and_no_others() {
+    needs_root!();
+    let world = World::start();
+    let of_a = world.back_up(A, "a.example", b"project of a");
+    let of_b = world.back_up(B, "b.example", b"project of b");
+    let (name_a, name_b) = (of_a["name"].as_str().unwrap(), of_b["name"].as_str().unwrap());
+    for (uid, args, want) in [
+        (A, json!({ "site": "a.example" }), "ok"),
+        (A, json!({ "site": "a.example", "name": name_a }), "ok"),
+        (PANEL, json!({ "account": "pga", "site": "a.example", "name": name_a }), "ok"),
+        (0, json!({ "site": "a.example" }), "ok"),
+        (B, json!({ "site": "b.example", "name": name_b }), "ok"),
+        (A, json!({ "site": "b.example", "name": name_b }), "site-not-found"),
+        (A, json!({ "account": "pgb", "site": "b.example", "name": name_b }), "forbidden"),
+        (A, json!({ "site": "a.example", "name": name_b }), "backup-not-found"),
+        (A, json!({ "site": "a.example", "name": format!("../b.example/{name_b}") }), "backup-not-found"),
+        (A, json!({ "site": "a.example", "name": format!("{name_a}.json") }), "backup-not-found"),
+        (A, json!({ "site": "a.example", "name": format!("{name_a}\u{0}") }), "backup-not-found"),
+        (A, json!({ "site": "a.example", "name": "" }), "backup-not-found"),
+        (A, json!({ "site": "a.example", "name": ["x"] }), "bad-request"),
+        (A, json!({ "site": "sub.a.example" }), "backup-not-found"),
+        (A, json!({ "site": "alias.example" }), "site-alias"),
+        (A, json!({ "site": "../a.example" }), "bad-request"),
+        (A, json!({}), "invalid-argument"),
+        (PANEL, json!({ "account": "pga", "site": "b.example" }), "site-not-found"),
+        (PANEL, json!({ "site": "a.example" }), "invalid-argument"),
+        (SUSPENDED, json!({ "site": "susp.example" }), "suspended"),
+        (DEMO, json!({ "site": "demo.example" }), "demo-account"),
+        (WITHOUT, json!({ "site": "without.example" }), "feature-off"),
+        (WEB, json!({ "site": "a.example" }), "forbidden"),
+        (FRONT, json!({ "site": "a.example" }), "forbidden"),
+        (STRANGER, json!({ "site": "a.example" }), "forbidden"),
+    ] {
+        let (got, said) = world.taken(uid, args.clone());
+        assert_eq!(got, want, "uid {uid}: {args}: {said}");
+        if want != "ok" {
+            assert_eq!((&said["fds"], &said["byte"]), (&json!(0), &json!("")), "uid {uid}: {args}: {said}");
+            continue;
+        }
+        let project: &[u8] = if uid == B { b"project of b" } else { b"project of a" };
+        assert_eq!(
+            (&said["fds"], &said["byte"], &said["rest"]),
+            (&json!(1), &json!("f"), &json!(0)),
+            "{said}"
+        );
+        assert_eq!((&said["regular"], &said["flags"]), (&json!(true), &json!(0)), "a file to read: {said}");
+        if uid != 0 {
+            assert_eq!(
+                (&said["write"], &said["path"]),
+                (&json!(false), &json!(false)),
+                "not to write: {said}"
+            );
+        }
+        assert_eq!(said["sha256"], sha256(project), "{said}");
+        assert_eq!(said["answer"]["ok"]["sha256"], said["sha256"]);
+        assert!(!said["answer"].to_string().contains('/'), "no path of this server: {said}");
+    }
+}
+
+#[test]
+fn what_has_changed_since_the_backup_counts_when_it_is_taken() {
+    needs_root!();
+    let world = World::start();
+    world.back_up(A, "a.example", b"project of a");
+    let wish = json!({ "site": "a.example" });
+    world.edit("var/cpanel/users/pga", "SUSPENDED=0", "SUSPENDED=1");
+    assert_eq!(world.taken(A, wish.clone()).0, "suspended");
+    world.edit("var/cpanel/users/pga", "SUSPENDED=1", "SUSPENDED=0");
+    assert_eq!(world.taken(A, wish.clone()).0, "ok");
+    // The site goes to another account: neither the former owner nor the new one has the backup.
+    let moved = world.path("root/var/cpanel/users/pga");
+    let before = std::fs::read_to_string(&moved).unwrap();
+    world.edit("var/cpanel/users/pga", "STARTDATE=", "STARTDATE=9");
+    assert_eq!(world.taken(A, wish.clone()).0, "backup-not-found", "a successor of the same name");
+    std::fs::write(&moved, before).unwrap();
+    assert_eq!(world.taken(A, wish).0, "ok");
+}
+
+#[test]
+fn nothing_but_the_file_that_was_written_is_given_out() {
+    needs_root!();
+    let world = World::start();
+    let made = world.back_up(A, "a.example", b"project of a");
+    let (name, wish) = (made["name"].as_str().unwrap(), json!({ "site": "a.example" }));
+    let file = folder(&world, "a.example").join(name);
+    let secret = world.path("secret");
+    // Of the size that the manifest says, so that nothing else gives it away.
+    std::fs::write(&secret, b"passwords!!!").unwrap();
+    let away = world.path("away");
+    std::fs::rename(&file, &away).unwrap();
+    symlink(&secret, &file).unwrap();
+    assert_eq!(world.taken(A, wish.clone()).0, "backup-not-found", "a link");
+    std::fs::remove_file(&file).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    assert_eq!(world.taken(A, wish.clone()).0, "backup-not-found", "a pipe");
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, b"short").unwrap();
+    assert_eq!(world.taken(A, wish.clone()).0, "backup-not-found", "another size");
+    std::fs::rename(&away, &file).unwrap();
+    assert_eq!(world.taken(A, wish.clone()).0, "ok");
+    // The folder itself behind a link.
+    let (real, moved) = (folder(&world, "a.example"), world.path("state/elsewhere"));
+    std::fs::rename(&real, &moved).unwrap();
+    symlink(&moved, &real).unwrap();
+    assert_eq!(world.taken(A, wish).0, "backup-not-found", "a folder that is a link");
+}
+
+#[test]
+fn a_backup_that_is_removed_is_read_to_its_end() {
+    needs_root!();
+    let world = World::start();
+    let project = vec![7_u8; 3 << 20];
+    let made = world.back_up(A, "a.example", &project);
+    let meeting = world.path("meeting");
+    std::fs::create_dir(&meeting).unwrap();
+    std::os::unix::fs::chown(&meeting, Some(A), Some(A)).unwrap();
+    let go = meeting.join("go");
+    let reader = world.take(A, json!({ "site": "a.example" }), Some(&go));
+    wait_for("the descriptor", || meeting.join("go.has").exists());
+    std::fs::remove_file(folder(&world, "a.example").join(made["name"].as_str().unwrap())).unwrap();
+    assert_eq!(world.taken(A, json!({ "site": "a.example" })).0, "backup-not-found");
+    std::fs::write(&go, "").unwrap();
+    let (got, said) = taken(reader);
+    assert_eq!((got.as_str(), &said["sha256"]), ("ok", &json!(sha256(&project))), "{said}");
+}
+
+#[test]
+fn the_client_takes_the_file_and_knows_a_broker_that_gives_none() {
+    needs_root!();
+    let world = World::start();
+    let made = world.back_up(A, "a.example", b"project of a");
+    let wish = || ProjectWish { site: Some(domain("a.example")), ..ProjectWish::default() };
+    let taken = world.remote().take_project(&wish(), None).unwrap();
+    assert_eq!(made["name"], taken.about.name);
+    assert_eq!(std::io::read_to_string(&taken.file).unwrap(), "project of a");
+    assert!(rustix::io::fcntl_getfd(&taken.file).unwrap().contains(rustix::io::FdFlags::CLOEXEC));
+
+    // Brokers that are not what they should be.
+    let refused = json!({ "v": 1, "error": { "kind": "bad-request", "message": "there is no operation" } });
+    let named = json!({ "v": 1, "ok": { "name": "x", "made": 1, "size": 12, "sha256": "0" } });
+    for (answer, gift, want) in [
+        (&refused, "", "upgrade"),
+        (&named, "", "unavailable"),
+        (&named, "os.open('/etc/hostname', os.O_RDONLY)", "unavailable"),
+        (&named, "os.pipe()[0]", "unavailable"),
+        (&named, "os.open('twelve', os.O_RDWR)", "unavailable"),
+        (&named, "os.open('twelve', os.O_RDONLY), os.open('twelve', os.O_RDONLY)", "unavailable"),
+        (&named, "os.open('twelve', os.O_RDONLY)", "ok"),
+    ] {
+        let got = false_broker(&world, answer, gift, &wish());
+        assert_eq!(got, want, "{answer} {gift}");
+    }
+}
+
+/// What the client makes of a broker that gives this answer and these descriptors.
+fn false_broker(world: &World, answer: &Value, gift: &str, wish: &ProjectWish) -> String {
+    let socket = world.path("false.sock");
+    std::fs::write(world.path("twelve"), b"twelve bytes").unwrap();
+    let script = format!(
+        "import os, socket, struct, sys\n\
+         s = socket.socket(socket.AF_UNIX); s.bind('false.sock'); s.listen(1)\n\
+         c, _ = s.accept(); c.recv(65536)\n\
+         body = sys.argv[1].encode()\n\
+         c.sendall(struct.pack('>I', len(body)) + body)\n\
+         fds = [{gift}]\n\
+         if fds: socket.send_fds(c, [b'f'], fds)\n\
+         os.unlink('false.sock')\n"
+    );
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", &script, &answer.to_string()]).current_dir(world.dir.path());
+    let mut child = command.spawn().unwrap();
+    wait_for("the false broker", || socket.exists());
+    // Bound is not yet listening: who comes too early comes again.
+    let mut result = Remote::new(&socket).take_project(wish, None);
+    while result.as_ref().is_err_and(|error| error.chain().contains("cannot be reached")) && socket.exists() {
+        result = Remote::new(&socket).take_project(wish, None);
+    }
+    assert!(child.wait().unwrap().success());
+    result.map_or_else(|error| error.kind().name().to_owned(), |_| "ok".to_owned())
+}
