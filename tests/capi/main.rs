@@ -6,6 +6,8 @@
 
 mod backups;
 mod calls;
+#[path = "../../packaging/manual/generate.rs"]
+mod generate;
 mod install;
 mod programs;
 mod session;
