@@ -609,3 +609,28 @@ fn the_json_of_an_order_is_the_same_for_root_and_for_the_account() {
         assert_eq!(first[0][key], second[0][key], "{key}: {first} {second}");
     }
 }
+
+#[test]
+fn a_backup_that_panelgate_orders_from_the_panel_takes_the_projects_along() {
+    needs_root!();
+    let world = crate::world::World::start("[backup]\ncarry = yes");
+    let home = world.dir.path().join("root/home/bob");
+    std::fs::create_dir_all(&home).unwrap();
+    std::os::unix::fs::chown(&home, Some(20_001), Some(20_001)).unwrap();
+    chmod(world.dir.path(), 0o711);
+    let program = world.dir.path().join("root/usr/local/cpanel/scripts/pkgacct");
+    std::fs::create_dir_all(program.parent().unwrap()).unwrap();
+    let script = format!("#!/bin/sh\nexec tar -czf \"$2/cpmove-$1.tar.gz\" -C {} .\n", home.display());
+    std::fs::write(&program, script).unwrap();
+    chmod(&program, 0o755);
+    assert!(world.run(&["backup", "create", "--account", "bob", "--to", "directory"]).status.success());
+    world.once();
+    let (files, parts) = world.files_of("account.bob");
+    assert_eq!((files.len(), parts.len()), (1, 0));
+    let mut tar = Command::new("tar");
+    tar.arg("-xzOf").arg(&files[0]).arg("./.panelgate/backup/third.example.sitebuilder");
+    assert_eq!(tar.output().unwrap().stdout, b"a third project");
+    let left = std::fs::read_dir(home.join(".panelgate")).unwrap().count();
+    assert_eq!(left, 0, "it is taken away again");
+    assert!(world.store().stale_carries(0).unwrap().is_empty());
+}
