@@ -103,7 +103,7 @@ impl Response {
         self.headers.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
-    /// The body that is to be written; empty for HEAD, and where [`Response::write_part`] writes it.
+    /// The body that is to be written; empty for HEAD, and where `write_part` writes it.
     pub fn body(&self) -> &[u8] {
         if self.head_only { &[] } else { &self.body }
     }
