@@ -108,7 +108,8 @@ fn create_any(create: &Create, direct: &Direct, output: &mut Output) -> Result<u
 fn requests(create: &Create, direct: &Direct) -> Result<Vec<BackupRequest>> {
     let (context, principal) = (direct.context(), direct.principal());
     if create.due || (create.all && create.scope.unwrap_or(Scope::Project) == Scope::Project) {
-        return backup::due(context, principal, create.all);
+        let due = backup::due(context, principal, create.all)?;
+        return Ok(due.into_iter().map(|request| create.request(request.subject)).collect());
     }
     let subjects: Vec<Subject> = if create.all {
         let accounts = context.panel.accounts()?;

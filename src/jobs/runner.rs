@@ -99,8 +99,14 @@ fn sweep(context: &Context) {
     }
 }
 
-/// How many jobs of each lane run.
-type Lanes = Arc<Mutex<HashMap<String, usize>>>;
+/// How many jobs of each lane run, and how many threads there are: one whose work is done still writes down how it ended.
+#[derive(Default)]
+struct Running {
+    lanes: HashMap<String, usize>,
+    threads: usize,
+}
+
+type Lanes = Arc<Mutex<Running>>;
 
 struct Runner<'a> {
     options: &'a Options,
@@ -182,7 +188,7 @@ impl Runner<'_> {
         let running = lock(&self.running);
         let backup = &self.context.config.backup;
         let providers = ProviderKind::ALL.map(ProviderKind::name);
-        let of = |lane: &str| running.get(lane).copied().unwrap_or_default();
+        let of = |lane: &str| running.lanes.get(lane).copied().unwrap_or_default();
         let all: usize = providers.iter().map(|lane| of(lane)).sum();
         let mut full: Vec<String> = providers
             .into_iter()
@@ -190,6 +196,7 @@ impl Runner<'_> {
             .map(str::to_owned)
             .collect();
         let others = running
+            .lanes
             .iter()
             .filter(|(lane, count)| !providers.contains(&lane.as_str()) && **count >= limits::JOBS_PER_LANE);
         full.extend(others.map(|(lane, _)| lane.clone()));
@@ -198,9 +205,13 @@ impl Runner<'_> {
 
     /// Gives a job its thread.
     fn begin(&self, job: Job) {
-        *lock(&self.running).entry(job.lane.clone()).or_default() += 1;
+        {
+            let mut running = lock(&self.running);
+            *running.lanes.entry(job.lane.clone()).or_default() += 1;
+            running.threads += 1;
+        }
         let place = Place {
-            lane: job.lane.clone(),
+            lane: Some(job.lane.clone()),
             running: Arc::clone(&self.running),
             wake: Arc::clone(&self.wake),
         };
@@ -209,8 +220,8 @@ impl Runner<'_> {
         let thread =
             std::thread::Builder::new().name(format!("job {id}")).stack_size(limits::JOB_STACK_BYTES);
         let spawned = thread.spawn(move || {
-            let _place = place;
-            work(&context, &job, &shutdown);
+            let mut place = place;
+            work(&context, &job, &shutdown, &mut place);
         });
         if let Err(error) = spawned {
             log::error!("job {id}: the system gives no thread: {error}");
@@ -234,7 +245,7 @@ impl Runner<'_> {
     }
 
     fn count(&self) -> usize {
-        lock(&self.running).values().sum()
+        lock(&self.running).threads
     }
 
     /// Waits for a signal, for a thread that ends, or for the next look. Gives whether a thread has ended.
@@ -253,24 +264,40 @@ impl Runner<'_> {
     }
 }
 
-/// Gives a place in a lane back, also when the work panics.
+/// A thread's place; given back also when the work panics.
 struct Place {
-    lane: String,
+    /// The lane that it takes a place in.
+    lane: Option<String>,
     running: Lanes,
     wake: Arc<OwnedFd>,
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
+impl Place {
+    /// The work is done: the next job of the lane may begin.
+    fn leave_lane(&mut self) {
+        let Some(lane) = self.lane.take() else { return };
         let mut running = lock(&self.running);
-        if let Some(count) = running.get_mut(&self.lane) {
+        if let Some(count) = running.lanes.get_mut(&lane) {
             *count -= 1;
             if *count == 0 {
-                running.remove(&self.lane);
+                running.lanes.remove(&lane);
             }
         }
         drop(running);
         let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave_lane();
+        let mut running = lock(&self.running);
+        running.threads -= 1;
+        let last = running.threads == 0;
+        drop(running);
+        if last {
+            let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+        }
     }
 }
 
@@ -280,7 +307,7 @@ fn lock<T>(table: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Works on a job in its thread.
-fn work(context: &Context, job: &Job, shutdown: &AtomicBool) {
+fn work(context: &Context, job: &Job, shutdown: &AtomicBool, place: &mut Place) {
     let Ok(store) = context.store() else { return };
     let Some(kind) = KINDS.iter().find(|kind| kind.name == job.kind) else { return };
     let handle = Handle::new(store, job, shutdown, (kind.time)(&context.config));
@@ -288,6 +315,7 @@ fn work(context: &Context, job: &Job, shutdown: &AtomicBool) {
     let result = catch_unwind(AssertUnwindSafe(|| (kind.work)(context, job, &handle)))
         .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a fault of Panelgate stopped the work")));
     let end = settle(kind, job, result, handle.stop());
+    place.leave_lane();
     // A row that cannot be written now would look as if it ran until the next start.
     for pause in [0, 1, 5, 30] {
         std::thread::sleep(Duration::from_secs(pause));
