@@ -1084,6 +1084,88 @@ pgate_status pgate_backup_wait(const pgate *handle,
 pgate_status pgate_backup_cancel(const pgate *handle, uint64_t job, char **out, pgate_error **err);
 
 /**
+ * Puts the newest backup of each of an account's projects where the panel's own backup takes it
+ * along: into ~/.panelgate/backup/, or, if staging is not NULL and that directory is the account's
+ * own, into panelgate/backup/ below it. Only a process that runs as the account writes there. To be
+ * called before the panel packs the account's home; pgate_backup_detach() takes away what was put
+ * there. For root only.
+ *
+ * A backup that is older than the configuration allows is made anew if the builder gives it within
+ * deadline_seconds; 0: what there is is taken. A builder that is slow or down is no error. Copying
+ * has bounds of its own.
+ *
+ * *out becomes a JSON object: account, carry (false: it is switched off, and nothing was done),
+ * place ("home", "staging" or null) and sites, an array of objects with site, state ("attached",
+ * "old", "none", "refused"), made (seconds since 1970 or null), size (bytes or null) and note (why
+ * it is not as it should be, or null), which the caller frees with pgate_string_free(). Members and
+ * states may be added in later versions.
+ *
+ * Errors: PGATE_ERR_FORBIDDEN, PGATE_ERR_ACCOUNT_NOT_FOUND, PGATE_ERR_PANEL_DATA,
+ * PGATE_ERR_STORE. None of them is a reason not to make the panel's backup.
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_backup_attach(const pgate *handle,
+                                 const char *account,
+                                 const char *staging,
+                                 uint32_t deadline_seconds,
+                                 char **out,
+                                 pgate_error **err);
+
+/**
+ * Takes away what pgate_backup_attach() has put there, once the panel has packed the account, or
+ * given up. What another backup of the panel needs that runs at the same time stays until that one
+ * ends. What cannot be taken away now goes later by itself. For root only.
+ *
+ * *out becomes a JSON object: account, removed (how many projects went), uses (how many other
+ * backups of the panel need them), which the caller frees with pgate_string_free().
+ *
+ * Errors: those of pgate_backup_attach(), PGATE_ERR_UNAVAILABLE, PGATE_ERR_BACKUP_FAILED.
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_backup_detach(const pgate *handle,
+                                 const char *account,
+                                 const char *staging,
+                                 char **out,
+                                 pgate_error **err);
+
+/**
+ * Tells of an event of the panel's: an account was made, renamed, suspended, removed and so on.
+ * What follows from it is on the disk when this returns, and is done by the program that runs jobs,
+ * which asks the panel anew: an event is a hint.
+ *
+ * source says who speaks, and payload is what was given to the hook, as it is, of length bytes:
+ * "cpanel": the JSON object on a script hook's standard input. "directadmin/NAME", where NAME is the
+ * hook's file name without ".sh": its variables as KEY=VALUE, each ended by NUL. "plesk/EVENT": a
+ * JSON object, or variables as before. "plain": {"event": "suspend", "account": "...", "domain":
+ * "...", "old": {"account": "...", "domain": "..."}}, where event is one of create, rename, suspend,
+ * unsuspend, remove, plan, password, restore, domain-added, domain-removed, address, refresh,
+ * reconcile. Nothing but names is read from a payload, and nothing of it is kept besides. payload may
+ * be NULL if length is 0.
+ *
+ * *out becomes a JSON object, which the caller frees with pgate_string_free(): event (the kind, or
+ * null), account (or null), job (a number, or null if nothing has to be done), ignored (null, or why
+ * nothing follows from it). Members may be added in later versions.
+ *
+ * For a caller that is an account the payload is not looked at: it is a wish to have the panel asked
+ * anew about itself, whatever it says. For a panel's user it is that wish for whom it names.
+ *
+ * Waits for nothing but the disk and, for root, a few hundredths of a second for the broker.
+ *
+ * Errors: PGATE_ERR_INVALID_ARGUMENT for a payload that is not what its source sends or larger than
+ * 1 MiB, PGATE_ERR_FORBIDDEN, PGATE_ERR_TOO_MANY, PGATE_ERR_STORE, PGATE_ERR_UNAVAILABLE.
+ *
+ * Since 1.0.
+ */
+pgate_status pgate_event(const pgate *handle,
+                         const char *source,
+                         const uint8_t *payload,
+                         size_t length,
+                         char **out,
+                         pgate_error **err);
+
+/**
  * Returns the number of the error: the status that the function has returned. PGATE_OK if error
  * is NULL.
  *

@@ -235,15 +235,15 @@ SIGNATURES = {
         [_OBJECT, ctypes.c_int32, _TEXT, _OUT, ctypes.POINTER(ctypes.c_size_t), _OUT],
     ),
     "pgate_session_free": (None, [_OBJECT]),
-    "pgate_call": (_STATUS, [_OBJECT, _TEXT, _TEXT, _OUT, _OUT]),
+    "pgate_call": (_STATUS, [_OBJECT, ctypes.c_char_p, ctypes.c_char_p, _OUT, _OUT]),
     "pgate_calls_json": (_STATUS, [_OUT, _OUT]),
     "pgate_site_block": (_STATUS, [_OBJECT, _TEXT, ctypes.c_bool, _OUT]),
-    "pgate_site_rename": (_STATUS, [_OBJECT, _TEXT, _TEXT, _OUT]),
+    "pgate_site_rename": (_STATUS, [_OBJECT, ctypes.c_char_p, ctypes.c_char_p, _OUT]),
     "pgate_site_delete_project": (_STATUS, [_OBJECT, _TEXT, _OUT]),
-    "pgate_publication_status": (_STATUS, [_OBJECT, _TEXT, _TEXT, _OUT, _OUT]),
-    "pgate_publication_history": (_STATUS, [_OBJECT, _TEXT, _TEXT, _OUT, _OUT]),
-    "pgate_publication_undo": (_STATUS, [_OBJECT, _TEXT, _TEXT, _OUT, _OUT]),
-    "pgate_publication_unpublish": (_STATUS, [_OBJECT, _TEXT, _TEXT, _OUT, _OUT]),
+    "pgate_publication_status": (_STATUS, [_OBJECT, ctypes.c_char_p, ctypes.c_char_p, _OUT, _OUT]),
+    "pgate_publication_history": (_STATUS, [_OBJECT, ctypes.c_char_p, ctypes.c_char_p, _OUT, _OUT]),
+    "pgate_publication_undo": (_STATUS, [_OBJECT, ctypes.c_char_p, ctypes.c_char_p, _OUT, _OUT]),
+    "pgate_publication_unpublish": (_STATUS, [_OBJECT, ctypes.c_char_p, ctypes.c_char_p, _OUT, _OUT]),
     "pgate_backup_start": (
         _STATUS,
         [_OBJECT, ctypes.POINTER(_BackupOptions), ctypes.POINTER(ctypes.c_uint64), _OUT],
@@ -251,6 +251,9 @@ SIGNATURES = {
     "pgate_backup_poll": (_STATUS, [_OBJECT, ctypes.c_uint64, _OUT, _OUT]),
     "pgate_backup_wait": (_STATUS, [_OBJECT, ctypes.c_uint64, ctypes.c_uint32, _OUT, _OUT]),
     "pgate_backup_cancel": (_STATUS, [_OBJECT, ctypes.c_uint64, _OUT, _OUT]),
+    "pgate_backup_attach": (_STATUS, [_OBJECT, _TEXT, _TEXT, ctypes.c_uint32, _OUT, _OUT]),
+    "pgate_backup_detach": (_STATUS, [_OBJECT, _TEXT, _TEXT, _OUT, _OUT]),
+    "pgate_event": (_STATUS, [_OBJECT, _TEXT, _TEXT, ctypes.c_size_t, _OUT, _OUT]),
     "pgate_error_code": (_STATUS, [_OBJECT]),
     "pgate_error_name": (_TEXT, [_OBJECT]),
     "pgate_error_message": (_TEXT, [_OBJECT]),
@@ -576,6 +579,24 @@ class Gate(_Owned):
     def backup_cancel(self, job: int) -> Json:
         """pgate_backup_cancel(): wants a backup to end. For root only."""
         return _dict(self._json("pgate_backup_cancel", _number(job, 64, "job")))
+
+    def backup_attach(self, account: Text, staging: Optional[FilePath] = None, deadline_seconds: int = 0) -> Json:
+        """pgate_backup_attach(): puts an account's projects where the panel's own backup takes them along. For root only; what fails is no reason not to
+        make the panel's backup."""
+        seconds = _number(deadline_seconds, 32, "deadline_seconds")
+        return _dict(self._json("pgate_backup_attach", _text(account, "account"), _path(staging, "staging"), seconds))
+
+    def backup_detach(self, account: Text, staging: Optional[FilePath] = None) -> Json:
+        """pgate_backup_detach(): takes them away again, when the panel has packed the account or given up. For root only."""
+        return _dict(self._json("pgate_backup_detach", _text(account, "account"), _path(staging, "staging")))
+
+    def event(self, source: Text, payload: bytes = b"") -> Json:
+        """pgate_event(): tells of an event of the panel's. source: "cpanel", "directadmin/NAME", "plesk/EVENT" or "plain"; payload: what the hook was given, as it is.
+        Returns event, account, job and ignored. Waits for nothing but the disk."""
+        if not isinstance(payload, bytes):
+            raise TypeError("the payload must be bytes")
+        # By address and length: it may hold NUL.
+        return _dict(self._json("pgate_event", _text(source, "source"), payload, len(payload)))
 
     def _account(self, function: str, name: Optional[bytes]) -> "Account":
         out = ctypes.c_void_p()

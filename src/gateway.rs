@@ -15,7 +15,9 @@ use crate::config::{self, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::backup::{self, ProjectFile, ProjectWish, Seen, SeenJob};
+use crate::ops::carry::{self, Attached, CarryRequest, Detached};
 use crate::ops::endpoint::ManageRequest;
+use crate::ops::event::{self, EventAnswer, RefreshRequest};
 use crate::ops::{self, CallRequest, Context, OpenRequest, Overview, OverviewRequest, Principal, Session};
 use crate::publish::workers::Workers;
 use crate::store::Queued;
@@ -96,6 +98,31 @@ pub trait Gateway: Send + Sync {
     fn cancel_backup(&self, _job: u64) -> Result<SeenJob> {
         Err(no_backups())
     }
+
+    /// Puts the projects of an account where the panel's backup takes them along; for root.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn attach_backup(&self, _request: &CarryRequest) -> Result<Attached> {
+        Err(no_backups())
+    }
+
+    /// Takes them away again; for root.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn detach_backup(&self, _request: &CarryRequest) -> Result<Detached> {
+        Err(no_backups())
+    }
+
+    /// Notes an event of the panel's: `source` and payload as [`event::read`] takes them. What follows from it is on the disk when this returns. From everybody but
+    /// root it is a wish to have the panel asked anew: for an account about itself, whatever the payload says.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    fn event(&self, _source: &str, _payload: &[u8]) -> Result<EventAnswer> {
+        Err(Error::new(ErrorKind::Forbidden, "events are not told here"))
+    }
 }
 
 fn no_backups() -> Error {
@@ -139,9 +166,7 @@ impl Direct {
 
     /// The socket of the broker that works with the same configuration, if one listens there.
     fn broker(&self) -> Option<&Path> {
-        let config = &self.context.config;
-        let installed = config.path == Path::new(config::DEFAULT_PATH);
-        let socket = if installed { Path::new(broker::SOCKET) } else { config.broker.socket.as_deref()? };
+        let socket = broker::socket_of(&self.context.config)?;
         std::os::unix::net::UnixStream::connect(socket).is_ok().then_some(socket)
     }
 }
@@ -194,6 +219,29 @@ impl Gateway for Direct {
     fn cancel_backup(&self, job: u64) -> Result<SeenJob> {
         backup::cancel(&self.context, &self.principal, job)
     }
+
+    fn attach_backup(&self, request: &CarryRequest) -> Result<Attached> {
+        carry::attach(&self.context, &self.principal, request)
+    }
+
+    fn detach_backup(&self, request: &CarryRequest) -> Result<Detached> {
+        carry::detach(&self.context, &self.principal, request)
+    }
+
+    fn event(&self, source: &str, payload: &[u8]) -> Result<EventAnswer> {
+        if self.principal != Principal::Root {
+            let request = match &self.principal {
+                Principal::Account { .. } => RefreshRequest::default(),
+                _ => event::hint(source, payload),
+            };
+            return event::refresh(&self.context, &self.principal, &request);
+        }
+        let answer = event::record(&self.context, &self.principal, &event::read(source, payload)?)?;
+        if answer.may_end_publications() {
+            broker::tell_of_event(&self.context.config, limits::EVENT_TELL_TIME);
+        }
+        Ok(answer)
+    }
 }
 
 impl Gateway for Remote {
@@ -235,6 +283,18 @@ impl Gateway for Remote {
 
     fn cancel_backup(&self, _job: u64) -> Result<SeenJob> {
         Err(Error::new(ErrorKind::Forbidden, "only root can end a backup"))
+    }
+
+    fn attach_backup(&self, _request: &CarryRequest) -> Result<Attached> {
+        Err(Error::new(ErrorKind::Forbidden, "only root can let projects travel with the panel's backups"))
+    }
+
+    fn detach_backup(&self, _request: &CarryRequest) -> Result<Detached> {
+        Err(Error::new(ErrorKind::Forbidden, "only root can let projects travel with the panel's backups"))
+    }
+
+    fn event(&self, source: &str, payload: &[u8]) -> Result<EventAnswer> {
+        self.refresh(&event::hint(source, payload))
     }
 }
 

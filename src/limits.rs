@@ -594,3 +594,57 @@ pub const INSTALLATRON_REPLY_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Most pages of a list of Installatron's.
 pub const INSTALLATRON_PAGES: usize = 200;
+
+/// Longest wait for new backups of an account's projects before the panel backs it up, where the caller does not say how long.
+pub const CARRY_WAIT: Duration = Duration::from_secs(60);
+
+/// How often it is looked meanwhile whether they are there.
+pub const CARRY_POLL: Duration = Duration::from_millis(200);
+
+/// Longest work of the worker that copies one project into or out of a home.
+pub const CARRY_COPY_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// Time after which a project in a home that nobody has taken away is taken to be left over, and goes.
+pub const CARRY_LIFE: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// Bytes that a project leaves free in a home, as far as the file system says what is free.
+pub const CARRY_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Largest label of a project in a home, in bytes.
+pub const CARRY_LABEL_BYTES: u64 = 4 * 1024;
+
+/// Most projects in a home that are looked at.
+pub const CARRIED_SHOWN: usize = 100;
+
+/// Largest payload of one event of the panel's, in bytes.
+pub const EVENT_BYTES: usize = 1024 * 1024;
+
+/// Most looks at sites after events that are remembered when they have ended.
+pub const EVENT_ROWS: u64 = 20_000;
+
+/// Longest wait of a hook for the broker, which ends the workers of a suspended or removed account at once; it would find out by itself a little later.
+pub const EVENT_TELL_TIME: Duration = Duration::from_millis(40);
+
+/// Longest look at one site after an event.
+pub const EVENT_LOOK_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// Times that an account may say at once that something has changed about it.
+pub const REFRESH_BUCKET: u32 = 10;
+
+/// Time after which it may do so once more.
+pub const REFRESH_REFILL: Duration = Duration::from_secs(10);
+
+/// Fewest sites that one comparison of panel and store may find gone without being forced.
+pub const RECONCILE_REMOVED: usize = 5;
+
+/// Share of all sites that it may find gone, in percent, if that is more.
+pub const RECONCILE_REMOVED_PERCENT: usize = 2;
+
+/// Longest comparison of panel and store.
+pub const RECONCILE_TIME: Duration = Duration::from_secs(60 * 60);
+
+/// Pause of all looks at sites after one has found that the builder cannot be worked with; it doubles as long as that lasts.
+pub const OUTAGE_PAUSE: Duration = Duration::from_secs(2);
+
+/// Longest such pause.
+pub const OUTAGE_LONGEST_PAUSE: Duration = Duration::from_secs(60);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use panelgate::error::ErrorKind;
 
 /// The files of src/ffi with exported items, in the order in which a reader of the header wants them.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "status.rs",
     "handle.rs",
     "account.rs",
@@ -17,6 +17,7 @@ const SOURCES: [&str; 9] = [
     "call.rs",
     "publication.rs",
     "backup.rs",
+    "event.rs",
     "error.rs",
     "text.rs",
 ];

@@ -48,6 +48,9 @@ pub struct Manifest {
     pub owner: Option<String>,
     /// The job that made it.
     pub job: u64,
+    /// Whether it was taken in from elsewhere: how old it is, nobody knows.
+    #[serde(default)]
+    pub imported: bool,
 }
 
 /// A backup that is whole.
@@ -88,7 +91,19 @@ impl Directory {
         // One that an interrupted run of the same job has left behind in the same second.
         let _ = std::fs::remove_file(&part);
         let file = create(&part).map_err(|error| failed(&part, "it cannot be made", error))?;
-        Ok(Draft { folder, name, part, file, hash: Sha256::new(), size: 0, limit, expected: None, made, job })
+        Ok(Draft {
+            folder,
+            name,
+            part,
+            file,
+            hash: Sha256::new(),
+            size: 0,
+            limit,
+            expected: None,
+            made,
+            job,
+            imported: false,
+        })
     }
 
     /// Makes an empty directory of a job beside the backups of a folder, for a program that writes there.
@@ -139,7 +154,7 @@ impl Directory {
         write_manifest(
             &folder,
             &name,
-            &Manifest { size, sha256: sha256.clone(), made, subject, owner, job },
+            &Manifest { size, sha256: sha256.clone(), made, subject, owner, job, imported: false },
         )?;
         std::fs::rename(from, &path).map_err(fail)?;
         sync(&folder)?;
@@ -278,9 +293,15 @@ pub struct Draft {
     expected: Option<u64>,
     made: u64,
     job: u64,
+    imported: bool,
 }
 
 impl Draft {
+    /// It comes from elsewhere, and was not made now.
+    pub fn mark_imported(&mut self) {
+        self.imported = true;
+    }
+
     /// Bytes so far.
     pub fn size(&self) -> u64 {
         self.size
@@ -310,6 +331,7 @@ impl Draft {
             subject: subject.to_owned(),
             owner: owner.map(str::to_owned),
             job: self.job,
+            imported: self.imported,
         };
         let path = self.folder.join(&self.name);
         write_manifest(&self.folder, &self.name, &manifest)?;

@@ -157,6 +157,7 @@ impl BackupProvider for ProjectProvider<'_> {
     fn import(&self, order: &Order<'_>, file: &mut File, control: &dyn Control) -> Result<Started> {
         let row = order.site.ok_or_else(|| without_project(&order.request.subject))?;
         let mut draft = self.directory()?.begin(row.key.as_str(), order.job, ENDING, self.config.largest)?;
+        draft.mark_imported();
         let mut watched = Watched { draft: &mut draft, control, step: "taking the file over" };
         copy(file, "the file", |bytes| watched.piece(bytes))?;
         if draft.size() == 0 {

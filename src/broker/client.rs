@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::backup::{ProjectFile, ProjectWish, Seen, SeenFile, SeenJob};
 use crate::ops::endpoint::{Head, ManageRequest, Reply};
+use crate::ops::event::{EventAnswer, RefreshRequest};
 use crate::ops::internal::Word;
 use crate::ops::{CallRequest, OpenRequest, Overview, OverviewRequest, Session};
 use crate::store::Queued;
@@ -23,7 +24,8 @@ use crate::types::Reference;
 
 use super::protocol::{self, Answer, Request, VERSION};
 use super::wire::{
-    Admitted, BackupArgs, CallArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, WireOverview,
+    Admitted, BackupArgs, CallArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, RefreshArgs,
+    WireOverview,
 };
 
 /// The use cases, done by the broker. Each call is one connection, so a value may be used from many threads and outlives restarts of the broker.
@@ -204,6 +206,22 @@ impl Remote {
     /// See [`ErrorKind`].
     pub fn backup_job(&self, job: u64) -> Result<SeenJob> {
         self.call_typed("backups", None, &BackupArgs::of_job(job))
+    }
+
+    /// Has the panel asked anew about an account or site; see [`crate::ops::event`].
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn refresh(&self, request: &RefreshRequest) -> Result<EventAnswer> {
+        self.call_typed("refresh", None, &RefreshArgs::of(request))
+    }
+
+    /// Has the broker look at once whether what runs may go on; waits no longer than this.
+    ///
+    /// # Errors
+    /// As [`Remote::call`].
+    pub fn tell_of_event(&self, time: Duration) -> Result<()> {
+        self.exchange("event", None, &serde_json::json!({}), Instant::now() + time).map(|_| ())
     }
 
     /// As [`Remote::call`], with the result as a type.

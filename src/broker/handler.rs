@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::backup::{self, ProjectFile};
+use crate::ops::event::{self, RefreshRequest};
 use crate::ops::policy::{self, Operation};
 use crate::ops::quota::Quota;
 use crate::ops::{self, Context, Principal, admin, published};
@@ -27,7 +28,7 @@ use super::protocol::{self, Answer, Request};
 use super::publication::{Admission, Endpoint, Places, Promise};
 use super::wire::{
     Admitted, AuditArgs, BackupArgs, CallArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs,
-    PublishArgs, RevokeArgs, WireOverview,
+    PublishArgs, RefreshArgs, RevokeArgs, WireOverview,
 };
 
 /// What all requests share.
@@ -37,6 +38,8 @@ pub(super) struct Desk {
     /// What panel users ask for, by the account that they name.
     named: Mutex<Quota<Username>>,
     busy: Mutex<HashMap<Username, usize>>,
+    /// How often accounts say that something has changed.
+    refreshes: Mutex<Quota<Username>>,
     /// Calls of the builder's that run for others than root.
     calls: Places,
     counts: Counts,
@@ -70,6 +73,7 @@ impl Desk {
             context,
             named,
             busy: Mutex::default(),
+            refreshes: Mutex::new(Quota::new(limits::REFRESH_BUCKET, limits::REFRESH_REFILL)),
             calls: Places::new(limits::CALLS_AT_ONCE),
             counts: Counts::default(),
             endpoint,
@@ -239,6 +243,25 @@ impl Desk {
                 let request = args.into_request(operation, reference)?;
                 self.endpoint.manage(context, principal, &request)
             }
+            Operation::TellEvents => {
+                // It is in the store already: what may not go on ends now.
+                self.endpoint.patrol(context);
+                Ok(json!({}))
+            }
+            Operation::Refresh => {
+                // What an account says is not looked at: it is about itself, whatever it says.
+                let request = match principal {
+                    Principal::Account { .. } => RefreshRequest::default(),
+                    _ => read::<RefreshArgs>(args)?.into_request(),
+                };
+                let _share = self.share(principal, request.account.as_ref())?;
+                self.take_refresh(principal)?;
+                let answer = event::refresh(context, principal, &request)?;
+                if answer.job.is_some() {
+                    self.endpoint.make_rounds(context);
+                }
+                value(&answer)
+            }
             Operation::OpenSite | Operation::Publish | Operation::DownloadProject => {
                 Err(Error::new(ErrorKind::Internal, "this operation is done elsewhere"))
             }
@@ -295,6 +318,16 @@ impl Desk {
         }
         *running += 1;
         Ok(Some(Share { busy: &self.busy, name: name.clone() }))
+    }
+
+    /// An account may say now and then that something has changed: each time the panel is asked.
+    fn take_refresh(&self, principal: &Principal) -> Result<()> {
+        let Some(name) = principal.own_account() else { return Ok(()) };
+        if lock(&self.refreshes).take(name, Instant::now()) {
+            return Ok(());
+        }
+        let text = format!("account {name} has said too often that something has changed about it");
+        Err(Error::new(ErrorKind::TooMany, text))
     }
 
     /// What waits and runs in the other program. Where there is no store yet, there are no jobs.

@@ -17,5 +17,27 @@ pub mod server;
 mod tally;
 mod wire;
 
+use std::path::Path;
+use std::time::Duration;
+
+use crate::config::{self, Config};
+
 /// Where the installed broker listens.
 pub const SOCKET: &str = "/run/panelgate/broker.sock";
+
+/// Where the broker listens that works with a configuration; `None` for a private trial without one.
+pub(crate) fn socket_of(config: &Config) -> Option<&Path> {
+    if config.path == Path::new(config::DEFAULT_PATH) {
+        Some(Path::new(SOCKET))
+    } else {
+        config.broker.socket.as_deref()
+    }
+}
+
+/// Has the broker end what may not go on, after an event. One that does not run has nothing to end, and one that does not answer in this time finds out by itself.
+pub(crate) fn tell_of_event(config: &Config, time: Duration) {
+    let Some(socket) = socket_of(config).filter(|socket| socket.exists()) else { return };
+    if let Err(error) = client::Remote::new(socket).tell_of_event(time) {
+        log::debug!("the broker was not told of an event: {error:?}");
+    }
+}

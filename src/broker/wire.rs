@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::admin::Target;
 use crate::ops::backup::ProjectWish;
+use crate::ops::event::RefreshRequest;
 use crate::ops::notices::Notice;
 use crate::ops::token::Binding;
 use crate::ops::{CallRequest, OpenRequest, Overview, OverviewRequest, Session, SiteEntry};
@@ -175,6 +176,25 @@ pub(super) struct ClaimArgs {
 impl ClaimArgs {
     pub(super) fn into_site(self) -> Result<Domain> {
         self.site.ok_or_else(|| Error::new(ErrorKind::BadRequest, "no site is named"))
+    }
+}
+
+/// Arguments of `refresh`. An account's own are not looked at.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct RefreshArgs {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    account: Option<Username>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    site: Option<Domain>,
+}
+
+impl RefreshArgs {
+    pub(super) fn of(request: &RefreshRequest) -> Self {
+        Self { account: request.account.clone(), site: request.site.clone() }
+    }
+
+    pub(super) fn into_request(self) -> RefreshRequest {
+        RefreshRequest { account: self.account, site: self.site }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `panelgate backup`: backups of projects, sites and accounts.
 
 mod arguments;
+mod carry;
 mod fetch;
 mod wait;
 
@@ -34,6 +35,9 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
         Command::Import(import) => begin_import(import, &gateway::direct(reach)?, output),
         Command::Stop(stop) => end_job(stop, &gateway::direct(reach)?, output),
         Command::Prune(prune) => remove_old(prune, &gateway::direct(reach)?, output),
+        Command::Attach(attach) => carry::attach(attach, &gateway::direct(reach)?, output),
+        Command::Detach(detach) => carry::detach(detach, &gateway::direct(reach)?, output),
+        Command::Carried(carried) => carry::carried(carried, &gateway::direct(reach)?, output),
     }
 }
 
@@ -269,17 +273,15 @@ fn begin_restore(restore: &Restore, direct: &Direct, output: &mut Output) -> Res
 fn begin_import(import: &Import, direct: &Direct, output: &mut Output) -> Result<u8> {
     let subject = subject(direct, import.site.as_ref(), import.account.as_ref())?;
     let scope = scope_of(&subject, import.scope);
-    let path = std::path::absolute(&import.file).map_err(|error| {
-        Error::new(ErrorKind::InvalidArgument, format!("{}: it cannot be found", import.file.display()))
-            .with_source(error)
-    })?;
-    let (_, queued) = backup::queue(
-        direct.context(),
-        direct.principal(),
-        plain(subject.clone(), scope),
-        Task::Import(path),
-        true,
-    )?;
+    let task = match &import.file {
+        Some(file) => Task::Import(std::path::absolute(file).map_err(|error| {
+            Error::new(ErrorKind::InvalidArgument, format!("{}: it cannot be found", file.display()))
+                .with_source(error)
+        })?),
+        None => carry::task(import)?,
+    };
+    let request = plain(subject.clone(), scope);
+    let (_, queued) = backup::queue(direct.context(), direct.principal(), request, task, true)?;
     let mut waiting = Waiting::default();
     waiting.add(queued, &subject.to_string());
     if import.wait {

@@ -11,12 +11,14 @@ mod call;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
+mod event;
 mod jobs;
 mod licence;
 mod open;
 mod output;
 mod progress;
 mod publish;
+mod reconcile;
 mod revoke;
 mod site;
 mod sites;
@@ -117,6 +119,8 @@ enum Command {
     Broker,
     Backup(backup::Arguments),
     Jobs(jobs::Arguments),
+    Event(event::Arguments),
+    Reconcile(reconcile::Arguments),
     /// Work below one document root, for the process that started this one
     ///
     /// The broker and root's command line start it; by hand it does nothing.
@@ -197,6 +201,8 @@ impl Command {
             Self::Builder(command) => command.wants_json(),
             Self::Call(_) => true,
             Self::Jobs(command) => command.wants_json(),
+            Self::Event(command) => command.json,
+            Self::Reconcile(command) => command.json,
             Self::Publish(command) => command.wants_json(),
             Self::Broker | Self::Worker | Self::SshKeys(_) => false,
             #[cfg(feature = "sandbox")]
@@ -214,6 +220,8 @@ fn execute(arguments: &Arguments, output: &mut Output) -> Result<u8> {
         Command::Broker => broker::run(reach),
         Command::Backup(command) => backup::run(command, reach, output),
         Command::Jobs(command) => jobs::run(command, reach, output),
+        Command::Event(command) => event::run(command, reach, output),
+        Command::Reconcile(command) => reconcile::run(command, reach, output),
         Command::Worker => Err(Error::new(ErrorKind::InvalidArgument, "a worker takes no further arguments")),
         Command::Status(command) => status::run(command, reach, output),
         Command::Audit(command) => audit::run(command, reach, output),

@@ -32,6 +32,11 @@ pub struct BackupConfig {
     pub restore: RestoreWay,
     /// `restore_method`: the name of that call; `restore-site-backup` unless set.
     pub restore_method: String,
+    /// `carry`: whether projects travel with the panel's own backups. No unless set: the copies take room in the homes, and every backup of the panel asks
+    /// the builder for projects.
+    pub carry: bool,
+    /// `carry_age`: how old a backup of a project may be to travel without a newer one being made; a day unless set.
+    pub carry_age: Duration,
 }
 
 /// How the builder restores a project (`reference/builder-api.md` 3.2: path and fields are inferred, so it is a setting).
@@ -60,6 +65,8 @@ pub(super) fn read(file: &IniFile, state_dir: &Path) -> Result<BackupConfig> {
         restore_method: section
             .parse("restore_method", method)?
             .unwrap_or_else(|| "restore-site-backup".into()),
+        carry: section.flag("carry", false)?,
+        carry_age: section.parse("carry_age", duration)?.unwrap_or(Duration::from_secs(24 * 60 * 60)),
     };
     if config.restore == RestoreWay::Directory && config.builder_directory.is_none() {
         return Err(section.error("restore", "restore = directory needs builder_directory"));

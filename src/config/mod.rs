@@ -54,6 +54,8 @@ pub struct Config {
     pub installatron: Option<InstallatronConfig>,
     /// `[lifecycle] grace`: how long the project of a site that is gone is kept at the builder; 24 hours unless set.
     pub grace: Duration,
+    /// `[lifecycle] backup`: whether the project of a site that is gone is backed up before it is deleted at the builder; yes unless set.
+    pub backup_before_end: bool,
     /// `[store] dir`: the directory of the state, `/var/lib/panelgate` unless set.
     pub state_dir: PathBuf,
     /// `[store] audit_days`: how long the audit is kept; 180 days unless set.
@@ -311,6 +313,7 @@ impl Config {
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
         let file = IniFile::parse(path, bytes, ErrorKind::Config)?;
         let (state_dir, audit_days) = store(&file)?;
+        let (grace, backup_before_end) = lifecycle(&file)?;
         let config = Self {
             path: path.to_owned(),
             panel: panel(&file)?,
@@ -322,7 +325,8 @@ impl Config {
             backup: backup::read(&file, &state_dir)?,
             plesk_backup: providers::plesk(&file)?,
             installatron: providers::installatron(&file)?,
-            grace: grace(&file)?,
+            grace,
+            backup_before_end,
             state_dir,
             audit_days,
             log_level: log_level(&file)?,
@@ -578,11 +582,12 @@ fn store(file: &IniFile) -> Result<(PathBuf, u64)> {
     Ok((dir, days.unwrap_or(180)))
 }
 
-fn grace(file: &IniFile) -> Result<Duration> {
+fn lifecycle(file: &IniFile) -> Result<(Duration, bool)> {
     let section = file.section("lifecycle");
     let grace = section.parse("grace", backup::duration)?.unwrap_or(Duration::from_secs(24 * 60 * 60));
+    let backup = section.flag("backup", true)?;
     section.finish()?;
-    Ok(grace)
+    Ok((grace, backup))
 }
 
 fn log_level(file: &IniFile) -> Result<log::LevelFilter> {

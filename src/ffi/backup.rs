@@ -4,12 +4,15 @@ use std::ffi::c_char;
 use std::ptr;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use crate::backup::{
     BackupRequest, Description, Destination, DestinationName, Prefix, Scope, SplitSize, Subject,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::OverviewRequest;
 use crate::ops::backup::SeenJob;
+use crate::ops::carry::CarryRequest;
 use crate::types::{Domain, Username};
 
 use super::error::pgate_error;
@@ -152,6 +155,82 @@ pub unsafe extern "C" fn pgate_backup_cancel(
     unsafe { about(handle, out, err, |handle| handle.gateway.cancel_backup(job)) }
 }
 
+/// Puts the newest backup of each of an account's projects where the panel's own backup takes it
+/// along: into ~/.panelgate/backup/, or, if staging is not NULL and that directory is the account's
+/// own, into panelgate/backup/ below it. Only a process that runs as the account writes there. To be
+/// called before the panel packs the account's home; pgate_backup_detach() takes away what was put
+/// there. For root only.
+///
+/// A backup that is older than the configuration allows is made anew if the builder gives it within
+/// deadline_seconds; 0: what there is is taken. A builder that is slow or down is no error. Copying
+/// has bounds of its own.
+///
+/// *out becomes a JSON object: account, carry (false: it is switched off, and nothing was done),
+/// place ("home", "staging" or null) and sites, an array of objects with site, state ("attached",
+/// "old", "none", "refused"), made (seconds since 1970 or null), size (bytes or null) and note (why
+/// it is not as it should be, or null), which the caller frees with pgate_string_free(). Members and
+/// states may be added in later versions.
+///
+/// Errors: PGATE_ERR_FORBIDDEN, PGATE_ERR_ACCOUNT_NOT_FOUND, PGATE_ERR_PANEL_DATA,
+/// PGATE_ERR_STORE. None of them is a reason not to make the panel's backup.
+///
+/// Since 1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pgate_backup_attach(
+    handle: *const pgate,
+    account: *const c_char,
+    staging: *const c_char,
+    deadline_seconds: u32,
+    out: *mut *mut c_char,
+    err: *mut *mut pgate_error,
+) -> pgate_status {
+    let wait = Duration::from_secs(deadline_seconds.into());
+    // SAFETY: the arguments are what this function's comment says.
+    unsafe {
+        let request = || carry_request(account, staging, wait);
+        about(handle, out, err, |handle| handle.gateway.attach_backup(&request()?))
+    }
+}
+
+/// Takes away what pgate_backup_attach() has put there, once the panel has packed the account, or
+/// given up. What another backup of the panel needs that runs at the same time stays until that one
+/// ends. What cannot be taken away now goes later by itself. For root only.
+///
+/// *out becomes a JSON object: account, removed (how many projects went), uses (how many other
+/// backups of the panel need them), which the caller frees with pgate_string_free().
+///
+/// Errors: those of pgate_backup_attach(), PGATE_ERR_UNAVAILABLE, PGATE_ERR_BACKUP_FAILED.
+///
+/// Since 1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pgate_backup_detach(
+    handle: *const pgate,
+    account: *const c_char,
+    staging: *const c_char,
+    out: *mut *mut c_char,
+    err: *mut *mut pgate_error,
+) -> pgate_status {
+    // SAFETY: the arguments are what this function's comment says.
+    unsafe {
+        let request = || carry_request(account, staging, Duration::ZERO);
+        about(handle, out, err, |handle| handle.gateway.detach_backup(&request()?))
+    }
+}
+
+unsafe fn carry_request(
+    account: *const c_char,
+    staging: *const c_char,
+    wait: Duration,
+) -> Result<CarryRequest> {
+    // SAFETY: by the caller's contract they are NULL, staging only, or strings that end with NUL.
+    let (account, staging) =
+        unsafe { (text::required(account, "account")?, text::path(staging, "staging")?) };
+    if staging.as_ref().is_some_and(|staging| !staging.is_absolute()) {
+        return Err(Error::new(ErrorKind::InvalidArgument, "staging: it must be an absolute path"));
+    }
+    Ok(CarryRequest { account: Username::new(&account)?, staging, wait })
+}
+
 fn wait(handle: &pgate, job: u64, time: Duration) -> Result<SeenJob> {
     const PAUSE: Duration = Duration::from_millis(500);
     let end = Instant::now() + time;
@@ -167,11 +246,11 @@ fn wait(handle: &pgate, job: u64, time: Duration) -> Result<SeenJob> {
     }
 }
 
-unsafe fn about(
+unsafe fn about<T: Serialize>(
     handle: *const pgate,
     out: *mut *mut c_char,
     err: *mut *mut pgate_error,
-    ask: impl FnOnce(&pgate) -> Result<SeenJob>,
+    ask: impl FnOnce(&pgate) -> Result<T>,
 ) -> pgate_status {
     let body = || {
         let out = Out::new(out, "out")?;

@@ -6,13 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::backup::directory::Directory;
 use crate::backup::{
-    Action, BackupProvider, Control, Destination, Order, Outcome, Polled, Progress, ProviderKind, Started,
-    Stop, TaskId,
+    Action, BackupProvider, Control, Destination, Order, Outcome, Polled, Progress, ProviderKind, Scope,
+    Started, Stop, TaskId,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::Context;
 use crate::ops::backup::{self, BackupJob, Task};
+use crate::ops::{Context, carry};
+use crate::panel::Account;
 use crate::store::Job;
+use crate::types::Username;
 
 use super::{Handle, Verdict};
 
@@ -53,7 +55,9 @@ pub(super) fn run(context: &Context, job: &Job, handle: &Handle<'_>) -> Result<V
         account: facts.account.as_ref(),
         site: facts.site.as_ref(),
     };
-    let result = Run { provider: provider.as_ref(), order, told: &told, handle }.go(mark);
+    let run = Run { context, provider: provider.as_ref(), order, told: &told, handle };
+    let result = run.go(mark);
+    run.unload(&result);
     match &result {
         Ok(Verdict::Done(_)) => retain(context, &told, &order),
         // A later attempt by hand begins anew.
@@ -64,6 +68,7 @@ pub(super) fn run(context: &Context, job: &Job, handle: &Handle<'_>) -> Result<V
 }
 
 struct Run<'a> {
+    context: &'a Context,
     provider: &'a dyn BackupProvider,
     order: Order<'a>,
     told: &'a BackupJob,
@@ -94,8 +99,12 @@ impl Run<'_> {
         match self.told.task {
             Task::Create => self.provider.find(&self.order),
             // These begin anew for a provider that has no runs; no other can be asked.
-            Task::Restore(_) | Task::Import(_) if self.told.provider == ProviderKind::Project => Ok(None),
-            Task::Restore(_) | Task::Import(_) => {
+            Task::Restore(_) | Task::Import(_) | Task::Carried(_)
+                if self.told.provider == ProviderKind::Project =>
+            {
+                Ok(None)
+            }
+            Task::Restore(_) | Task::Import(_) | Task::Carried(_) => {
                 let text = "Panelgate was ended while this was started; whether it runs cannot be known: look before you order it again";
                 Err(Error::new(ErrorKind::BackupFailed, text))
             }
@@ -110,6 +119,7 @@ impl Run<'_> {
         let started = match &self.told.task {
             Task::Create => {
                 self.provider.capabilities()?.check(self.told.provider, &self.told.request)?;
+                self.load();
                 self.provider.start(&self.order, self.handle)
             }
             Task::Restore(entry) => {
@@ -120,12 +130,47 @@ impl Run<'_> {
                 self.provider.capabilities()?.allow(self.told.provider, Action::Import)?;
                 self.provider.import(&self.order, &mut backup::import_file(path)?, self.handle)
             }
+            Task::Carried(staging) => {
+                self.provider.capabilities()?.allow(self.told.provider, Action::Import)?;
+                let (Some(account), Some(site)) = (self.order.account, self.told.request.subject.site())
+                else {
+                    let text = "a project is a site's: name the site";
+                    return Err(Error::new(ErrorKind::BackupUnsupported, text));
+                };
+                let mut file = carry::take(self.context, account, site, staging.as_deref(), self.handle)?;
+                self.provider.import(&self.order, &mut file, self.handle)
+            }
         };
         if started.is_err() && marked {
             // The provider has answered: it is not in between any more.
             self.handle.keep(None)?;
         }
         started
+    }
+
+    /// The account whose home the panel is going to pack.
+    fn packed(&self) -> Option<&Username> {
+        let is_panel = !matches!(self.told.provider, ProviderKind::Project | ProviderKind::Installatron);
+        let holds_home = matches!(self.told.request.scope, Scope::All | Scope::Hosting);
+        let account = self.order.account.filter(|_| is_panel && holds_home && self.told.task == Task::Create);
+        account.map(Account::name)
+    }
+
+    /// Puts the account's projects into its home, so that the panel takes them along. A backup without them is better than none.
+    fn load(&self) {
+        let Some(account) = self.packed() else { return };
+        if let Err(error) = carry::attach_in_job(self.context, account, self.order.job, self.handle) {
+            log::warn!("job {}: no projects travel with this backup: {error:?}", self.order.job);
+        }
+    }
+
+    /// Takes them away again, unless the panel goes on by itself.
+    fn unload(&self, result: &Result<Verdict>) {
+        let goes_on = matches!(result, Ok(Verdict::Stopped)) && self.handle.stop() == Some(Stop::Shutdown);
+        let Some(account) = self.packed().filter(|_| !goes_on) else { return };
+        if let Err(error) = carry::detach_in_job(self.context, account) {
+            log::warn!("job {}: projects stay in the home for now: {error:?}", self.order.job);
+        }
     }
 
     /// Looks how far it is until it is done.

@@ -1,4 +1,4 @@
-//! The project of a site that has gone to another account (`close-site`).
+//! The project of a site that has gone to another account, or has been gone for the grace time (`close-site`).
 //!
 //! The row names the key and its floor. A key has one owner for ever, so that what is deleted here can only be the former owner's; a key that is not closed, or
 //! whose floor is another, is left alone.
@@ -26,6 +26,8 @@ enum Saved {
     Absent,
     /// This builder makes no backups.
     NotOffered,
+    /// The administrator wants none (`[lifecycle] backup = no`).
+    Waived,
 }
 
 pub(super) fn run(context: &Context, job: &Job, handle: &Handle<'_>) -> Result<Verdict> {
@@ -81,6 +83,10 @@ fn closed_row(context: &Context, job: &Job) -> Result<SiteRow> {
 
 /// Backs the project up; `None` if the work has to stop.
 fn save(context: &Context, job: &Job, row: &SiteRow, handle: &Handle<'_>) -> Result<Option<Saved>> {
+    if !context.config.backup_before_end {
+        log::warn!("job {}: {} is deleted without a backup ([lifecycle] backup = no)", job.id, row.key);
+        return Ok(Some(Saved::Waived));
+    }
     handle.report(&Progress { percent: None, step: Some("backing the project up".into()) });
     let backup = &context.config.backup;
     let directory = Directory::open(&backup.directory)?;

@@ -12,6 +12,7 @@ mod backup;
 mod close_site;
 mod ftp_account;
 mod handle;
+mod life_cycle;
 mod runner;
 
 use std::time::Duration;
@@ -20,14 +21,14 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::limits;
 use crate::ops::{self, Context, FTP_ACCOUNT};
-use crate::store::Job;
+use crate::store::{Job, REMOVE_SITE, SYNC_SITE};
 
 pub use handle::Handle;
 #[cfg(feature = "sandbox")]
 pub(crate) use runner::run_beside;
 pub use runner::{Options, run};
 
-/// Project of a site that has gone to another account: back it up, then delete it at the builder.
+/// Project of a site that is gone, or has gone to another account: back it up, then delete it at the builder.
 pub const CLOSE_SITE: &str = "close-site";
 
 /// How work has ended that did not fail.
@@ -50,17 +51,20 @@ struct Kind {
     persistent: bool,
     /// Longest time of one attempt.
     time: fn(&Config) -> Duration,
+    /// Whether a thread that has done one takes the next one itself, and the end of one may be forgotten in a power cut: there may be very many, and each may be done twice.
+    quick: bool,
     /// What is done.
     work: fn(&Context, &Job, &Handle<'_>) -> Result<Verdict>,
 }
 
 /// All kinds. A row of another kind waits for a version that knows it.
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 6] = [
     Kind {
         name: CLOSE_SITE,
         attempts: limits::JOB_ATTEMPTS,
         persistent: true,
         time: |config| config.backup.timeout,
+        quick: false,
         work: close_site::run,
     },
     // Somebody is waiting for it: whoever tries again queues another one.
@@ -69,6 +73,7 @@ const KINDS: [Kind; 3] = [
         attempts: 1,
         persistent: false,
         time: |_| limits::FTP_JOB_TIME,
+        quick: false,
         work: ftp_account::run,
     },
     Kind {
@@ -76,6 +81,32 @@ const KINDS: [Kind; 3] = [
         attempts: limits::BACKUP_ATTEMPTS,
         persistent: false,
         time: |config| config.backup.timeout,
+        quick: false,
         work: backup::run,
+    },
+    Kind {
+        name: SYNC_SITE,
+        attempts: limits::JOB_ATTEMPTS,
+        persistent: true,
+        time: |_| limits::EVENT_LOOK_TIME,
+        quick: true,
+        work: life_cycle::sync,
+    },
+    Kind {
+        name: REMOVE_SITE,
+        attempts: limits::JOB_ATTEMPTS,
+        persistent: true,
+        time: |_| limits::EVENT_LOOK_TIME,
+        quick: false,
+        work: life_cycle::remove,
+    },
+    // The next one comes with the timer.
+    Kind {
+        name: ops::reconcile::JOB,
+        attempts: 3,
+        persistent: false,
+        time: |_| limits::RECONCILE_TIME,
+        quick: false,
+        work: life_cycle::compare,
     },
 ];

@@ -16,8 +16,8 @@ use crate::backup::{Control, ProviderKind, Stop};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::{Context, published};
-use crate::store::{Job, JobState, JobsLock};
+use crate::ops::{Context, carry, published};
+use crate::store::{Job, JobState, JobsLock, Store};
 use crate::sys::service::Notifier;
 use crate::sys::signals::{Signal, Signals};
 use crate::sys::{clock, identity};
@@ -69,6 +69,7 @@ fn run_with(options: &Options, signals: Option<Signals>, ending: Arc<AtomicBool>
         log::warn!("{resumed} jobs were interrupted: they are taken up again");
     }
     sweep(&context);
+    sweep_homes(&context);
     let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
         .map_err(|error| fail("the loop cannot be set up")(error.into()))?;
     let notifier = Notifier::from_environment();
@@ -81,6 +82,7 @@ fn run_with(options: &Options, signals: Option<Signals>, ending: Arc<AtomicBool>
         wake: Arc::new(wake),
         shutdown: ending,
         running: Arc::default(),
+        outage: Arc::default(),
         swept: Instant::now(),
     };
     runner.run(&notifier)
@@ -93,11 +95,24 @@ fn sweep(context: &Context) {
     } else {
         Ok(0)
     };
-    let rows = context.store().and_then(|store| store.forget_jobs(limits::JOB_DAYS));
+    let rows = context.store().and_then(forget);
     for error in [parts.err(), rows.err()].into_iter().flatten() {
         log::error!("old files or rows cannot be removed: {error:?}");
     }
 }
+
+/// Takes projects away that are left over in homes, in a thread of its own: how long that takes is up to these accounts.
+fn sweep_homes(context: &Arc<Context>) {
+    let context = Arc::clone(context);
+    let work = move || carry::sweep(&context);
+    let thread = std::thread::Builder::new().name("sweep".into()).stack_size(limits::JOB_STACK_BYTES);
+    if let Err(error) = thread.spawn(work) {
+        log::error!("the system gives no thread: {error}");
+    }
+}
+
+/// Jobs of a quick kind that one thread does in a row at most.
+const IN_A_ROW: usize = 256;
 
 /// How many jobs of each lane run, and how many threads there are: one whose work is done still writes down how it ended.
 #[derive(Default)]
@@ -116,6 +131,7 @@ struct Runner<'a> {
     wake: Arc<OwnedFd>,
     shutdown: Arc<AtomicBool>,
     running: Lanes,
+    outage: Arc<Outage>,
     swept: Instant,
 }
 
@@ -155,7 +171,8 @@ impl Runner<'_> {
                 }
                 if self.swept.elapsed() > Duration::from_secs(24 * 60 * 60) {
                     self.swept = Instant::now();
-                    let rows = self.context.store().and_then(|store| store.forget_jobs(limits::JOB_DAYS));
+                    sweep_homes(&self.context);
+                    let rows = self.context.store().and_then(forget);
                     log::debug!("old rows that were removed: {rows:?}");
                 }
             }
@@ -180,7 +197,7 @@ impl Runner<'_> {
             *version = Some(seen);
             *due = store.next_job_at(&kinds)?;
         }
-        Ok(due.is_none_or(|due| due > clock::unix_seconds()))
+        Ok(due.is_none_or(|due| due > clock::unix_seconds()) || (self.options.once && self.outage.lasts()))
     }
 
     /// The lanes that take no more.
@@ -200,6 +217,9 @@ impl Runner<'_> {
             .iter()
             .filter(|(lane, count)| !providers.contains(&lane.as_str()) && **count >= limits::JOBS_PER_LANE);
         full.extend(others.map(|(lane, _)| lane.clone()));
+        if self.outage.lasts() {
+            full.extend(KINDS.iter().filter(|kind| kind.quick).map(|kind| kind.name.to_owned()));
+        }
         full
     }
 
@@ -219,9 +239,20 @@ impl Runner<'_> {
         let id = job.id;
         let thread =
             std::thread::Builder::new().name(format!("job {id}")).stack_size(limits::JOB_STACK_BYTES);
+        let outage = Arc::clone(&self.outage);
         let spawned = thread.spawn(move || {
             let mut place = place;
-            work(&context, &job, &shutdown, &mut place);
+            let mut next = Some(job);
+            for _ in 0..IN_A_ROW {
+                let Some(job) = next.take() else { return };
+                work(&context, &job, &shutdown, &outage, &mut place);
+                next = further(&context, &job, &shutdown, &outage);
+            }
+            // The rest is for a thread with the configuration of then.
+            if let (Some(job), Ok(store)) = (next, context.store()) {
+                let put_back = store.put_job_off(job.id, clock::unix_seconds(), None);
+                log::debug!("job {} was put back: {put_back:?}", job.id);
+            }
         });
         if let Err(error) = spawned {
             log::error!("job {id}: the system gives no thread: {error}");
@@ -306,20 +337,85 @@ fn lock<T>(table: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Removes rows that are too old or too many.
+fn forget(store: &Store) -> Result<usize> {
+    Ok(store.forget_jobs(limits::JOB_DAYS)? + store.forget_looks()?)
+}
+
+/// The next job of a quick kind, for the thread that has done one: very many of them may wait.
+fn further(context: &Context, job: &Job, shutdown: &AtomicBool, outage: &Outage) -> Option<Job> {
+    let kind = KINDS.iter().find(|kind| kind.quick && kind.name == job.kind)?;
+    if shutdown.load(Ordering::Relaxed) || outage.lasts() {
+        return None;
+    }
+    let claimed = context.store().and_then(|store| store.claim_job(clock::unix_seconds(), &[kind.name], &[]));
+    claimed.inspect_err(|error| log::error!("the jobs cannot be taken: {error:?}")).ok().flatten()
+}
+
+/// A builder that cannot be worked with: jobs of the quick kinds wait until one of them finds it in order again, instead of failing one after the other.
+#[derive(Default)]
+struct Outage {
+    state: Mutex<Option<(Instant, Duration)>>,
+}
+
+impl Outage {
+    /// Whether it was found so a short time ago.
+    fn lasts(&self) -> bool {
+        lock(&self.state).is_some_and(|(until, _)| Instant::now() < until)
+    }
+
+    /// It was found so now.
+    fn found(&self) {
+        let mut state = lock(&self.state);
+        let pause = state.map_or(limits::OUTAGE_PAUSE, |(_, pause)| pause);
+        // Those that were at it at the same time have found the same outage.
+        if state.is_none_or(|(until, _)| Instant::now() >= until) {
+            *state = Some((Instant::now() + pause, (pause * 2).min(limits::OUTAGE_LONGEST_PAUSE)));
+        }
+    }
+
+    /// The builder has answered. Gives whether it did not before.
+    fn is_over(&self) -> bool {
+        lock(&self.state).take().is_some()
+    }
+}
+
+/// Whether an error says that the builder works for nobody at the moment.
+fn is_outage(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::BuilderUnreachable
+            | ErrorKind::BuilderTls
+            | ErrorKind::BuilderAuth
+            | ErrorKind::BuilderLicence
+    )
+}
+
 /// Works on a job in its thread.
-fn work(context: &Context, job: &Job, shutdown: &AtomicBool, place: &mut Place) {
+fn work(context: &Context, job: &Job, shutdown: &AtomicBool, outage: &Outage, place: &mut Place) {
     let Ok(store) = context.store() else { return };
     let Some(kind) = KINDS.iter().find(|kind| kind.name == job.kind) else { return };
     let handle = Handle::new(store, job, shutdown, (kind.time)(&context.config));
     log::info!("job {}: {} of {} begins (attempt {})", job.id, job.kind, job.subject, job.attempts);
     let result = catch_unwind(AssertUnwindSafe(|| (kind.work)(context, job, &handle)))
         .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a fault of Panelgate stopped the work")));
+    match &result {
+        Err(error) if kind.quick && is_outage(error) => outage.found(),
+        Ok(Verdict::Done(done)) if kind.quick && done["told"] == true && outage.is_over() => {
+            let hastened = store.hasten_jobs(kind.name);
+            log::info!("the builder can be worked with again: {hastened:?} jobs need not wait any longer");
+        }
+        _ => {}
+    }
     let end = settle(kind, job, result, handle.stop());
-    place.leave_lane();
+    if !kind.quick {
+        // The thread of a quick one may go on with the next of its lane.
+        place.leave_lane();
+    }
     // A row that cannot be written now would look as if it ran until the next start.
     for pause in [0, 1, 5, 30] {
         std::thread::sleep(Duration::from_secs(pause));
-        match end.write(context, job) {
+        match end.write(context, kind, job) {
             Ok(()) => return,
             Err(error) => log::error!("job {}: {error:?}", job.id),
         }
@@ -339,7 +435,7 @@ enum End {
 }
 
 impl End {
-    fn write(&self, context: &Context, job: &Job) -> Result<()> {
+    fn write(&self, context: &Context, kind: &Kind, job: &Job) -> Result<()> {
         let store = context.store()?;
         match self {
             Self::Final { state, reason, result } => {
@@ -349,7 +445,10 @@ impl End {
                     state.name(),
                     reason.as_deref().map(|text| format!(": {text}")).unwrap_or_default()
                 );
-                store.end_job(job.id, *state, reason.as_deref(), result.as_deref())
+                match (kind.quick, state, result) {
+                    (true, JobState::Done, Some(result)) => store.end_job_soon(job.id, result),
+                    _ => store.end_job(job.id, *state, reason.as_deref(), result.as_deref()),
+                }
             }
             Self::Wait { next, again } => {
                 if let Some(reason) = again {

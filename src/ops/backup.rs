@@ -55,6 +55,8 @@ pub enum Task {
     Restore(EntryId),
     /// Take a file of this server as a backup.
     Import(PathBuf),
+    /// Take a project as a backup that came back with a restore of the panel's, from the account's home or from a directory of the account's.
+    Carried(Option<PathBuf>),
 }
 
 impl Task {
@@ -62,7 +64,7 @@ impl Task {
         match self {
             Self::Create => Action::Create,
             Self::Restore(_) => Action::Restore,
-            Self::Import(_) => Action::Import,
+            Self::Import(_) | Self::Carried(_) => Action::Import,
         }
     }
 }
@@ -337,6 +339,11 @@ pub fn project_request(account: &Username, site: &Domain) -> BackupRequest {
         description: None,
         split_size: None,
     }
+}
+
+/// Queues a backup of a project of an account that was read from the panel just now, for what travels with the panel's own backups.
+pub(super) fn queue_project_of(context: &Context, account: &Username, site: &Domain) -> Result<Queued> {
+    queue_checked(context, project_request(account, site), Task::Create, true).map(|(_, queued)| queued)
 }
 
 /// The account that has a site, as a subject.

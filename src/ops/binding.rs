@@ -33,7 +33,7 @@ pub(super) fn bind(context: &Context, account: &Account, site: &Site) -> Result<
 }
 
 /// Whether an account is the former one under another name: uid and the panel's mark have stayed, and the panel knows the old name no more.
-fn is_renamed(context: &Context, former: &AccountId, now: &AccountId) -> Result<bool> {
+pub(super) fn is_renamed(context: &Context, former: &AccountId, now: &AccountId) -> Result<bool> {
     let same = (former.panel(), former.uid(), former.mark()) == (now.panel(), now.uid(), now.mark());
     if !same || now.mark().is_empty() || former.name() == now.name() {
         return Ok(false);

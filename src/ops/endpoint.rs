@@ -373,12 +373,7 @@ fn assignment(context: &Context, row: &SiteRow, account: &Account, site: &Site) 
         let text = format!("the site {} has no document root", site.domain);
         return Err(Error::new(ErrorKind::SiteWithoutHosting, text));
     };
-    let tree = context.panel.tree();
-    let user = tree.find_user(account.name().as_str())?.filter(|user| user.uid == account.id.uid());
-    let Some(user) = user else {
-        let text = format!("account {} has no system user with uid {}", account.name(), account.id.uid());
-        return Err(Error::new(ErrorKind::PanelData, text));
-    };
+    let (tree, user) = (context.panel.tree(), context.system_user(account)?);
     let state = context.key()?.number("site state", &[row.token.as_bytes()]);
     Ok(Assignment {
         state: SiteKey::numeric(state).to_string(),

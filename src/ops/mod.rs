@@ -4,10 +4,13 @@ pub mod admin;
 pub mod backup;
 mod binding;
 mod call;
+pub mod carry;
 pub mod doctor;
 pub mod endpoint;
+pub mod event;
 pub mod internal;
 mod language;
+pub(crate) mod lifecycle;
 pub mod notices;
 mod open;
 mod overview;
@@ -18,6 +21,7 @@ mod publication;
 pub mod published;
 pub(crate) mod quota;
 pub mod reach;
+pub mod reconcile;
 pub mod save_project;
 pub mod ssh_keys;
 mod technical;
@@ -34,6 +38,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::panel::{self, Account, Panel, PanelSession};
 use crate::store::{InstallKey, Store};
+use crate::sys::users::User;
 use crate::types::{Domain, Username};
 
 pub use call::CallRequest;
@@ -209,6 +214,15 @@ impl Context {
                 Err(Error::new(ErrorKind::Forbidden, text))
             }
         }
+    }
+
+    /// The system user that an account is.
+    fn system_user(&self, account: &Account) -> Result<User> {
+        let user = self.panel.tree().find_user(account.name().as_str())?;
+        user.filter(|user| user.uid == account.id.uid()).ok_or_else(|| {
+            let text = format!("account {} has no system user with uid {}", account.name(), account.id.uid());
+            Error::new(ErrorKind::PanelData, text)
+        })
     }
 
     /// The one account that has a site, by the panel's own map.

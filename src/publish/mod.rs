@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod archive;
+pub mod carry;
 pub mod confine;
 mod credentials;
 mod form;

@@ -185,7 +185,8 @@ impl Store {
         })
     }
 
-    /// Takes the next job whose time has come, of the kinds that are known, in none of the lanes that are full; it is running then.
+    /// Takes the next job whose time has come, of the kinds that are known, in none of the lanes that are full; it is running then. Of the work that follows
+    /// events, one at a time is done for a key.
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
@@ -194,6 +195,8 @@ impl Store {
             "UPDATE jobs SET state = 'running', attempts = attempts + 1, started = ?1, percent = NULL, step = NULL WHERE id = (\
              SELECT id FROM jobs WHERE done IS NULL AND state = 'waiting' AND next <= ?1 \
              AND kind IN (SELECT value FROM json_each(?2)) AND lane NOT IN (SELECT value FROM json_each(?3)) \
+             AND (kind NOT IN ('sync-site', 'remove-site') OR NOT EXISTS (SELECT 1 FROM jobs AS other WHERE other.done IS NULL \
+             AND other.key = jobs.key AND other.state = 'running' AND other.kind IN ('sync-site', 'remove-site'))) \
              ORDER BY next, id LIMIT 1) RETURNING {COLUMNS}"
         );
         let list = |words: Vec<&str>| serde_json::Value::from(words).to_string();
@@ -301,6 +304,19 @@ impl Store {
         })
     }
 
+    /// Ends a job whose work may be done again without harm: in a power cut its end may be forgotten.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn end_job_soon(&self, id: u64, result: &str) -> Result<()> {
+        let sql = "UPDATE jobs SET state = 'done', reason = NULL, result = ?2, done = ?3, step = NULL, percent = 100 \
+                   WHERE id = ?1 AND done IS NULL";
+        let now = to_sql(clock::unix_seconds());
+        self.with_haste("the job's end cannot be written", |connection| {
+            connection.prepare_cached(sql)?.execute(params![to_sql(id), result, now]).map(drop)
+        })
+    }
+
     /// Wants a job to end. One that was never begun ends at once; any other is ended by the program that runs jobs. Gives the job, `None` if there is none.
     ///
     /// # Errors
@@ -331,6 +347,18 @@ impl Store {
         self.with("the job cannot be tried again", |connection| {
             connection.execute(sql, params![to_sql(id), now])?;
             one(connection, id)
+        })
+    }
+
+    /// Lets all waiting jobs of a kind be tried now; gives how many.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn hasten_jobs(&self, kind: &str) -> Result<usize> {
+        let sql =
+            "UPDATE jobs SET next = ?2 WHERE done IS NULL AND state = 'waiting' AND kind = ?1 AND next > ?2";
+        self.with_haste("the jobs cannot be hastened", |connection| {
+            connection.execute(sql, params![kind, to_sql(clock::unix_seconds())])
         })
     }
 

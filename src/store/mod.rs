@@ -7,10 +7,12 @@
 //! the last of them may be missing after a power cut, and the system log has them.
 
 mod audit;
+mod carry;
 mod database;
 mod install_key;
 mod jobs;
 mod jobs_lock;
+mod lifecycle;
 mod publications;
 mod published;
 mod reached;
@@ -18,10 +20,12 @@ mod rename;
 mod sites;
 
 pub use audit::{AuditEntry, AuditQuery};
+pub use carry::CarryRow;
 pub use database::Store;
 pub use install_key::InstallKey;
 pub use jobs::{Job, JobFacts, JobQuery, JobState, NewJob, Queued};
 pub use jobs_lock::JobsLock;
+pub use lifecycle::{About, Lifecycle, Marks, Noted, REMOVE_SITE, SYNC_SITE};
 pub use publications::{Asked, PublicationRow, PublicationState};
 pub use published::{PresenceRow, PublishedRow, Reading};
 pub use sites::{Binding, Facts, SiteRow};

@@ -76,7 +76,7 @@ impl Store {
                 }
                 old => {
                     if let Some(old) = old {
-                        close(&transaction, &old, now)?;
+                        close(&transaction, &old, now, now)?;
                     }
                     insert(&transaction, domain, owner, binding, now)?
                 }
@@ -240,16 +240,17 @@ fn current(connection: &Connection, domain: &Domain) -> rusqlite::Result<Option<
     connection.prepare_cached(&sql)?.query_row([domain.as_str()], read).optional()
 }
 
-fn close(connection: &Connection, row: &SiteRow, now: u64) -> rusqlite::Result<()> {
+/// Closes a key for good, and queues the end of its project; the grace time counts from `since`.
+pub(super) fn close(connection: &Connection, row: &SiteRow, now: u64, since: u64) -> rusqlite::Result<()> {
     let floor = i64::MAX;
     connection.execute(
         "UPDATE sites SET closed = ?2, floor = ?3 WHERE key = ?1",
         params![row.key.as_str(), to_sql(now), floor],
     )?;
     let sql = "INSERT INTO jobs (kind, subject, account, site, key, floor, next, queued) \
-               VALUES ('close-site', 'site ' || ?1, ?2, ?1, ?3, ?4, ?5, ?5)";
-    let values =
-        params![row.domain.as_str(), row.owner.name().as_str(), row.key.as_str(), floor, to_sql(now)];
+               VALUES ('close-site', 'site ' || ?1, ?2, ?1, ?3, ?4, ?5, ?6)";
+    let (now, since) = (to_sql(now), to_sql(since));
+    let values = params![row.domain.as_str(), row.owner.name().as_str(), row.key.as_str(), floor, now, since];
     connection.execute(sql, values)?;
     Ok(())
 }

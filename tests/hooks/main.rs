@@ -7,5 +7,6 @@ mod common;
 mod cpanel;
 mod directadmin;
 mod hostile;
+mod plesk;
 mod tree;
 mod whm;

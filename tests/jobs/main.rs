@@ -10,6 +10,8 @@ mod panels;
 mod providers;
 #[path = "../standins/mod.rs"]
 mod standins;
+mod travel;
+mod travel_world;
 mod world;
 
 /// Ends a test that needs root, loudly.

@@ -41,6 +41,9 @@ def ctype(declared):
     stars = declared.count("*")
     if stars == 0:
         return VALUES[base]
+    if base == "uint8_t" and lent and stars == 1:
+        # Bytes by their address; their length goes beside them.
+        return ctypes.c_char_p
     if base == "char" and stars == 1:
         return ctypes.c_char_p if lent else ctypes.c_void_p
     if base in OBJECTS + ["char"]:
@@ -176,6 +179,13 @@ def use(config, name, site, other):
     for job in (-1, 1 << 64):
         fails(status.INVALID_ARGUMENT, gate.backup_poll, job)
     fails(status.INVALID_ARGUMENT, gate.backup_wait, 1, 1 << 32)
+    # An account tells of itself, whatever it says; root and panel users name somebody.
+    for source, payload in [("cpanel", b""), ("plain", b"\xff\0{"), ("directadmin/x", b"a=b\0"), ("nowhere", b"{}")]:
+        try:
+            answer = gate.event(source, payload)
+            assert set(answer) == {"event", "account", "job", "ignored"}, answer
+        except panelgate.Error as error:
+            assert error.code in (status.INVALID_ARGUMENT, status.TOO_MANY, status.FORBIDDEN), error
     for function in (gate.backup_poll, gate.backup_cancel):
         try:
             function(987654)

@@ -8,6 +8,7 @@ use crate::backup::{
     BackupRequest, Description, Destination, DestinationName, EntryId, Prefix, Scope, SplitSize, Subject,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
 use crate::types::{Domain, Username};
 
 /// Back up projects of the builder, sites and accounts, and see what there is
@@ -27,6 +28,9 @@ use crate::types::{Domain, Username};
 JSON: download: {\"id\", \"file\", \"size\", \"resumed\", \"sha256\"}; create: an array of {\"id\", \"subject\", \"joined\"}; status, and create with --wait: an
   array of jobs, as panelgate jobs list prints them; list: an array of
   {\"id\", \"made\", \"size\", \"account\", \"scope\", \"description\", \"files\": [{\"name\", \"size\", \"sha256\"}]}
+  attach: {\"account\", \"carry\", \"place\", \"sites\": [{\"site\", \"state\", \"made\", \"size\", \"note\"}]};
+  detach: {\"account\", \"removed\", \"uses\"};
+  carried: an array of {\"site\", \"shelf\", \"size\", \"made\", \"genuine\", \"refused\"}
 
 Exit code with --wait: 0 if all are done, 81 if one was given up.")]
 pub(in super::super) struct Arguments {
@@ -44,6 +48,9 @@ pub(super) enum Command {
     Import(Import),
     Stop(StopJob),
     Prune(Prune),
+    Attach(Attach),
+    Detach(Detach),
+    Carried(Carried),
 }
 
 impl Arguments {
@@ -57,6 +64,9 @@ impl Arguments {
             Command::Import(import) => import.json,
             Command::Stop(stop) => stop.json,
             Command::Prune(prune) => prune.json,
+            Command::Attach(attach) => attach.json,
+            Command::Detach(detach) => detach.json,
+            Command::Carried(carried) => carried.json,
         }
     }
 }
@@ -292,8 +302,20 @@ pub(super) struct Restore {
 #[derive(Args)]
 pub(super) struct Import {
     /// The file, which must be root's
-    #[arg(long, value_name = "FILE")]
-    pub(super) file: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "carried", conflicts_with = "carried")]
+    pub(super) file: Option<PathBuf>,
+
+    /// The project that came back into the account's home with a restore of the panel's (panelgate backup carried); it asks first
+    #[arg(long)]
+    pub(super) carried: bool,
+
+    /// Where it came back instead of the home: a directory of the account's
+    #[arg(long, value_name = "DIRECTORY", requires = "carried")]
+    pub(super) staging: Option<PathBuf>,
+
+    /// Do not ask
+    #[arg(long, requires = "carried")]
+    pub(super) yes: bool,
 
     /// The site
     #[arg(value_parser = |text: &str| Domain::new(text))]
@@ -337,6 +359,63 @@ pub(super) struct Prune {
     /// How many of each stay; as many as the configuration says (keep) unless set
     #[arg(long, value_name = "NUMBER")]
     pub(super) keep: Option<u16>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Put an account's projects where the panel's own backup takes them along
+///
+/// For hooks that the panel calls before it packs an account; detach takes them away again. They go into ~/.panelgate/backup/. Only where the configuration says
+/// so (carry, in its section backup). What is older than it allows (carry_age) is made anew if the builder gives it in time; else the last good backup is taken.
+#[derive(Args)]
+pub(super) struct Attach {
+    /// The account
+    #[arg(value_parser = |text: &str| Username::new(text))]
+    pub(super) account: Username,
+
+    /// Where the panel gathers what it is going to pack, if that directory is the account's; else the home is used
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) staging: Option<PathBuf>,
+
+    /// Longest wait for new backups, in seconds; 0 takes what there is
+    #[arg(long, value_name = "SECONDS", default_value_t = limits::CARRY_WAIT.as_secs() as u32)]
+    pub(super) deadline: u32,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Take away what attach has put there
+#[derive(Args)]
+pub(super) struct Detach {
+    /// The account
+    #[arg(value_parser = |text: &str| Username::new(text))]
+    pub(super) account: Username,
+
+    /// As it was given to attach
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) staging: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// List the projects that came back into an account's home with a restore of the panel's
+///
+/// What lies there is the account's word. Take one as a backup of this server with panelgate backup import SITE --carried; nothing is restored by that.
+#[derive(Args)]
+pub(super) struct Carried {
+    /// The account
+    #[arg(value_parser = |text: &str| Username::new(text))]
+    pub(super) account: Username,
+
+    /// Where they came back instead of the home: a directory of the account's
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) staging: Option<PathBuf>,
 
     /// Print JSON
     #[arg(long)]

@@ -122,6 +122,7 @@ fn what_is_not_about_accounts_is_roots_and_status_the_panels_too() {
         Operation::ClaimSite,
         Operation::ManageJobs,
         Operation::ManageBackups,
+        Operation::TellEvents,
     ] {
         for (index, principal) in principals().iter().enumerate() {
             let status = operation == Operation::ViewStatus;
@@ -129,6 +130,22 @@ fn what_is_not_about_accounts_is_roots_and_status_the_panels_too() {
             let got = allow(principal, operation, PanelKind::CPanel).is_ok();
             assert_eq!(got, want, "{principal}: {}", operation.name());
         }
+    }
+}
+
+#[test]
+fn accounts_and_panel_users_may_have_the_panel_asked_anew() {
+    for panel in [PanelKind::CPanel, PanelKind::DirectAdmin, PanelKind::Plesk, PanelKind::Ini] {
+        for (index, principal) in principals().iter().enumerate() {
+            let account = (2..=4).contains(&index) && panel.has_account_peers();
+            let got = allow(principal, Operation::Refresh, panel).is_ok();
+            assert_eq!(got, index < 2 || account, "{principal} on {}", panel.name());
+        }
+        // Also one that is suspended: that may be what is new.
+        let mut alice = account("alice", 1004);
+        alice.suspended = true;
+        let own = verdict(&principals()[2], Operation::Refresh, panel, &alice);
+        assert_eq!(own, if panel == PanelKind::Plesk { "forbidden" } else { "ok" });
     }
 }
 

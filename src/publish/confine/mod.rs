@@ -418,6 +418,19 @@ impl Root {
         dir.and_then(|dir| rustix::fs::fsync(&dir)).map_err(|error| Fault::io(error, path))
     }
 
+    /// Locks this directory for as long as the descriptor is open, if nobody else has it.
+    ///
+    /// # Errors
+    /// [`FaultKind::Changed`] if somebody has it.
+    pub fn lock(&self) -> Outcome<OwnedFd> {
+        let here = RelPath::root();
+        let dir = self.open_fd(&here, OFlags::RDONLY | OFlags::DIRECTORY);
+        dir.and_then(|dir| {
+            rustix::fs::flock(&dir, rustix::fs::FlockOperation::NonBlockingLockExclusive).map(|()| dir)
+        })
+        .map_err(|error| Fault::io(error, &here))
+    }
+
     /// How much room the file system has.
     ///
     /// # Errors

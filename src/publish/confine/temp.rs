@@ -35,6 +35,18 @@ impl TempFile {
         Ok(Self { root: Arc::clone(root), name: Some(name), file, size: 0, hash: Sha256::new() })
     }
 
+    /// Takes the room for so many bytes before the first one is written, where the file system can do that.
+    ///
+    /// # Errors
+    /// [`FaultKind::Space`] or [`FaultKind::Quota`] if it is not there.
+    pub fn reserve(&self, bytes: u64) -> Outcome<()> {
+        use rustix::io::Errno;
+        match rustix::fs::fallocate(&self.file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, bytes) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+            Err(error) => Err(Fault::io(error, &self.name())),
+        }
+    }
+
     /// How many bytes were written.
     pub fn size(&self) -> u64 {
         self.size

@@ -5,17 +5,24 @@
 //! that socket, each with the descriptors that it needs. Everything that it reports is the account's word, not ours.
 
 mod archive;
+mod carry;
 mod http;
 mod process;
 
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::descriptors;
 use crate::types::quote;
+
+use super::carry::Errand;
 
 pub use http::Verb;
 pub use process::main;
@@ -31,6 +38,37 @@ pub fn this_program_is_one() {
 /// The program to start. The running one has the same version as this process, whatever has been installed in its place meanwhile.
 pub(super) fn program(configured: &Path) -> &Path {
     if IS_THIS_PROGRAM.load(Ordering::Relaxed) { Path::new("/proc/self/exe") } else { configured }
+}
+
+/// Starts a worker, which waits for its first message at the other end of the socket.
+pub(super) fn start(program: &Path) -> Result<(Child, OwnedFd)> {
+    let fail = |error: std::io::Error| {
+        Error::new(ErrorKind::Internal, format!("{}: the worker cannot be started", program.display()))
+            .with_source(error)
+    };
+    let (socket, theirs) = descriptors::message_pair().map_err(fail)?;
+    // Its standard error would be a way of an account's process to write into the log.
+    let child = Command::new(program)
+        .arg("worker")
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::from(theirs))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(fail)?;
+    Ok((child, socket))
+}
+
+/// The first message to a worker: what it is for.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum First {
+    /// The publications of a site.
+    Site(Assignment),
+    /// One errand in a home.
+    Errand(Box<Errand>),
 }
 
 /// Which document root a worker is for, and as whom it runs. It is what the panel says, never what a request says.

@@ -15,7 +15,7 @@ use crate::sys::users::{self, User};
 use crate::sys::{identity, sandbox};
 
 use super::http::Site;
-use super::{Assignment, Order, Report, Task};
+use super::{Assignment, First, Order, Report, Task, carry};
 
 /// Runs the worker to its end. Its standard input is the socket to whoever started it, and there is nothing else that it trusts.
 pub fn main() -> ExitCode {
@@ -31,8 +31,16 @@ pub fn main() -> ExitCode {
         let text = format!("it stopped half-way at {}", place.unwrap_or_default());
         say(&Report::of(0, Err(Error::new(ErrorKind::Panic, text))));
     }));
-    let site = match enter(socket) {
-        Ok(site) => Arc::new(site),
+    let first = hear(socket).and_then(|(first, received)| match first {
+        First::Errand(errand) => carry::run(&errand, received).map(Err),
+        First::Site(assignment) => enter(&assignment).map(Ok),
+    });
+    let site = match first {
+        Ok(Ok(site)) => Arc::new(site),
+        Ok(Err(done)) => {
+            say(&Report::of(0, Ok(done)));
+            return ExitCode::SUCCESS;
+        }
         Err(error) => {
             let code = error.kind().exit_code();
             say(&Report::of(0, Err(error)));
@@ -62,28 +70,43 @@ fn is_from_above(socket: BorrowedFd<'_>) -> bool {
             .is_ok_and(|peer| peer.uid.as_raw() == 0 || peer.uid.as_raw() == me)
 }
 
-/// Hears what it is for, becomes the account, opens the document root, and puts up the walls. In this order: nothing is opened as root, and only
-/// this thread exists.
-fn enter(socket: BorrowedFd<'_>) -> Result<Site> {
-    let fail =
-        |what: &'static str| move |error: io::Error| Error::new(ErrorKind::Internal, what).with_source(error);
+/// Hears what it is for.
+fn hear(socket: BorrowedFd<'_>) -> Result<(First, Received)> {
     let mut buffer = vec![0; limits::WORKER_MESSAGE_BYTES];
-    let first = descriptors::receive(socket, &mut buffer, true).map_err(fail("it was told nothing"))?;
-    let assignment: Assignment = serde_json::from_slice(&buffer[..first.bytes])
-        .map_err(|error| Error::new(ErrorKind::Internal, "it was told nothing useful").with_source(error))?;
-    become_account(&assignment)?;
-    // Becoming somebody else has set it to what the administrator chose for such processes.
-    identity::forbid_core_dumps();
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    sandbox::limit(limits::WORKER_FILES, limits::WORKER_MEMORY).map_err(fail("it cannot be limited"))?;
-    let site = Site::open(&assignment)?;
-    site.confine().map_err(fail("it cannot be confined to the document root"))?;
-    sandbox::forbid_all_but_files().map_err(fail("its system calls cannot be limited"))?;
+    let wrong = |error: &dyn std::fmt::Display| {
+        Error::new(ErrorKind::Internal, format!("it was told nothing useful: {error}"))
+    };
+    let received = descriptors::receive(socket, &mut buffer, true).map_err(|error| wrong(&error))?;
+    let first = serde_json::from_slice(&buffer[..received.bytes]).map_err(|error| wrong(&error))?;
+    Ok((first, received))
+}
+
+/// Becomes the account, opens the document root, and puts up the walls. In this order: nothing is opened as root, and only this thread exists.
+fn enter(assignment: &Assignment) -> Result<Site> {
+    let Assignment { account, uid, gid, home, .. } = assignment;
+    drop_for_good(User { name: account.clone(), uid: *uid, gid: *gid, home: home.clone() })?;
+    let site = Site::open(assignment)?;
+    site.confine().map_err(|error| walls("it cannot be confined to the document root", error))?;
+    sandbox::forbid_all_but_files().map_err(|error| walls("its system calls cannot be limited", error))?;
     Ok(site)
 }
 
-fn become_account(assignment: &Assignment) -> Result<()> {
-    let Assignment { account, uid, gid, home, .. } = assignment;
+pub(super) fn walls(what: &'static str, error: io::Error) -> Error {
+    Error::new(ErrorKind::Internal, what).with_source(error)
+}
+
+/// Becomes the account, with no more than a worker needs.
+pub(super) fn drop_for_good(user: User) -> Result<()> {
+    become_account(user)?;
+    // Becoming somebody else has set it to what the administrator chose for such processes.
+    identity::forbid_core_dumps();
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    sandbox::limit(limits::WORKER_FILES, limits::WORKER_MEMORY)
+        .map_err(|error| walls("it cannot be limited", error))
+}
+
+fn become_account(user: User) -> Result<()> {
+    let User { name: account, uid, .. } = &user;
     let me = identity::uids();
     if me.effective != 0 {
         // A private trial: the user who runs it is the account.
@@ -102,7 +125,6 @@ fn become_account(assignment: &Assignment) -> Result<()> {
             format!("account {account} has uid {uid} in the panel's data and {} in the system's", known.uid);
         return Err(Error::new(ErrorKind::PanelData, text));
     }
-    let user = User { name: account.clone(), uid: *uid, gid: *gid, home: home.clone() };
     identity::drop_to(&user).map_err(|error| {
         Error::new(ErrorKind::Internal, format!("it cannot become account {account}")).with_source(error)
     })
@@ -156,7 +178,7 @@ fn carry_out(site: &Site, task: Task, received: Received) -> Result<Value> {
     }
 }
 
-fn exactly<const N: usize>(received: Received) -> Result<[OwnedFd; N]> {
+pub(super) fn exactly<const N: usize>(received: Received) -> Result<[OwnedFd; N]> {
     let wrong = |_| Error::new(ErrorKind::Internal, "the order came without its descriptors");
     if received.is_cut {
         return Err(wrong(Vec::new()));

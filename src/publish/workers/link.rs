@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +15,7 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::publish::worker::{Assignment, Order, Report, Task};
+use crate::publish::worker::{self, Assignment, Order, Report, Task};
 use crate::sys::descriptors;
 use crate::types::quote;
 
@@ -60,22 +59,7 @@ struct Given {
 impl Link {
     /// Starts a worker, of which nobody knows yet whether it can work: that is [`Link::introduce`].
     pub(super) fn start(program: &Path, assignment: &Assignment) -> Result<Arc<Self>> {
-        let fail = |error: std::io::Error| {
-            Error::new(ErrorKind::Internal, format!("{}: the worker cannot be started", program.display()))
-                .with_source(error)
-        };
-        let (socket, theirs) = descriptors::message_pair().map_err(fail)?;
-        // Its standard error would be a way of an account's process to write into the log.
-        let child = Command::new(program)
-            .arg("worker")
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::from(theirs))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .map_err(fail)?;
+        let (child, socket) = worker::start(program)?;
         let now = Instant::now();
         let state = State {
             child,

@@ -1,0 +1,167 @@
+use super::*;
+use crate::store::{Binding, JobQuery, JobState};
+use crate::types::AccountId;
+
+fn domain(name: &str) -> Domain {
+    Domain::new(name).unwrap()
+}
+
+fn user(name: &str) -> Username {
+    Username::new(name).unwrap()
+}
+
+/// A store in which alice has three sites and bob has two.
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    for (name, uid, sites) in [
+        ("alice", 2001, ["old.example", "blog.old.example", "other.example"].as_slice()),
+        ("bob", 2002, ["bold.example", "x.bold.example"].as_slice()),
+    ] {
+        let owner = AccountId::new("ini", user(name), uid, "");
+        for site in sites {
+            store.bind(&domain(site), &owner, None, Binding::Plain).unwrap();
+        }
+    }
+    (dir, store)
+}
+
+fn looks(store: &Store) -> Vec<String> {
+    let query = JobQuery { kind: Some(SYNC_SITE.into()), open: true, limit: 100, ..JobQuery::default() };
+    let mut keys: Vec<String> =
+        store.jobs(&query).unwrap().into_iter().map(|job| job.key.unwrap().as_str().to_owned()).collect();
+    keys.sort();
+    keys
+}
+
+fn about(accounts: &[&str], whole: bool, domains: &[&str]) -> About {
+    About {
+        accounts: accounts.iter().map(|name| user(name)).collect(),
+        whole,
+        domains: domains.iter().map(|name| domain(name)).collect(),
+        renamed: None,
+    }
+}
+
+#[test]
+fn an_event_is_about_the_sites_that_it_names_and_no_others() {
+    let of_alice = ["blog.old.example", "old.example", "other.example"].as_slice();
+    for (about, want) in [
+        (about(&["alice"], true, &[]), of_alice),
+        (about(&[], true, &["other.example"]), of_alice),
+        (about(&["alice"], false, &["old.example"]), &["blog.old.example", "old.example"]),
+        (about(&[], false, &["old.example"]), &["blog.old.example", "old.example"]),
+        (about(&[], false, &["bold.example"]), &["bold.example", "x.bold.example"]),
+        (about(&["carol"], false, &["other.example"]), &["other.example"]),
+        (about(&["carol"], true, &[]), &[]),
+        (about(&[], true, &[]), &[]),
+        (about(&[], true, &["ld.example"]), &[]),
+    ] {
+        let (_dir, store) = store();
+        let noted = store.note_event(&about, Marks::default()).unwrap();
+        assert_eq!(looks(&store), want, "{about:?}");
+        assert_eq!((noted.keys, noted.job.is_some()), (want.len(), !want.is_empty()));
+    }
+}
+
+#[test]
+fn equal_events_wait_once_and_one_that_comes_while_a_look_runs_waits_again() {
+    let (_dir, store) = store();
+    let suspended = Marks { revoke: Some(7), ..Marks::default() };
+    let alice = about(&["alice"], false, &["other.example"]);
+    let first = store.note_event(&alice, suspended).unwrap().job;
+    for _ in 0..100 {
+        assert_eq!(store.note_event(&alice, Marks::default()).unwrap().job, first);
+    }
+    assert_eq!(looks(&store).len(), 1);
+    assert_eq!(store.current(&domain("other.example")).unwrap().unwrap().floor, 8);
+    let job = store.claim_job(u64::MAX / 2, &[SYNC_SITE], &[]).unwrap().unwrap();
+    assert_eq!(Some(job.id), first);
+    let second = store.note_event(&alice, Marks::default()).unwrap().job;
+    assert_ne!(second, first);
+    // Two looks at one key never run together.
+    assert_eq!(store.claim_job(u64::MAX / 2, &[SYNC_SITE], &[]).unwrap(), None);
+    store.end_job(job.id, JobState::Done, None, None).unwrap();
+    assert_eq!(store.claim_job(u64::MAX / 2, &[SYNC_SITE], &[]).unwrap().map(|job| job.id), second);
+}
+
+#[test]
+fn a_name_follows_from_the_names_told_before() {
+    let (_dir, store) = store();
+    let rename = |old: &str, new: &str| {
+        let about = About { renamed: Some(domain(new)), ..about(&[], false, &[old]) };
+        store.note_event(&about, Marks::default()).unwrap()
+    };
+    assert_eq!(rename("old.example", "second.example").keys, 2);
+    assert!(rename("second.example", "third.example").keys >= 1);
+    let key = |name: &str| SiteKey::of(&domain(name));
+    let renamed = |name: &str| store.lifecycle(&key(name)).unwrap().renamed;
+    assert_eq!(renamed("old.example"), Some(domain("third.example")));
+    assert_eq!(renamed("blog.old.example"), Some(domain("blog.third.example")));
+    assert_eq!((renamed("bold.example"), renamed("other.example")), (None, None));
+}
+
+#[test]
+fn an_account_made_again_is_told_from_one_that_stayed() {
+    let (_dir, store) = store();
+    let alice = about(&["alice"], true, &[]);
+    let key = SiteKey::of(&domain("old.example"));
+    let created = Marks { created: true, ..Marks::default() };
+    store.note_event(&alice, created).unwrap();
+    assert_eq!(store.lifecycle(&key).unwrap().created, None);
+    store.note_event(&alice, Marks { removed: true, ..Marks::default() }).unwrap();
+    store.note_event(&alice, created).unwrap();
+    let marks = store.lifecycle(&key).unwrap();
+    assert!(marks.removed.is_some() && marks.created >= marks.removed, "{marks:?}");
+}
+
+#[test]
+fn the_end_of_a_key_is_bound_to_one_absence() {
+    let (_dir, store) = store();
+    let row = store.current(&domain("old.example")).unwrap().unwrap();
+    let since = store.note_absent(&row, 100).unwrap();
+    assert_eq!(store.note_absent(&row, 100).unwrap(), since);
+    let query = JobQuery { kind: Some(REMOVE_SITE.into()), limit: 9, ..JobQuery::default() };
+    let jobs = store.jobs(&query).unwrap();
+    assert_eq!((jobs.len(), jobs[0].next), (1, since + 100));
+    store.note_present(&row.key, false).unwrap();
+    assert_eq!(store.lifecycle(&row.key).unwrap().absent, None);
+    assert!(store.close_gone(&row, since).unwrap());
+    assert!(!store.close_gone(&row, since).unwrap(), "once");
+    assert_eq!(store.current(&domain("old.example")).unwrap(), None);
+}
+
+#[test]
+fn credentials_end_once_for_each_time_that_a_site_is_shut() {
+    let (_dir, store) = store();
+    let row = store.current(&domain("old.example")).unwrap().unwrap();
+    assert!(store.shut(&row.key, 4).unwrap() && !store.shut(&row.key, 4).unwrap());
+    assert_eq!(store.by_key(&row.key).unwrap().unwrap().floor, 5);
+    store.note_present(&row.key, false).unwrap();
+    assert!(store.shut(&row.key, 4).unwrap());
+    assert_eq!(store.by_key(&row.key).unwrap().unwrap().floor, 6);
+}
+
+#[test]
+fn a_site_keeps_its_key_under_another_name() {
+    let (_dir, store) = store();
+    let row = store.current(&domain("old.example")).unwrap().unwrap();
+    assert!(!store.move_site(&row, &domain("other.example")).unwrap(), "somebody has that one");
+    assert!(store.move_site(&row, &domain("new.example")).unwrap());
+    assert_eq!(store.current(&domain("new.example")).unwrap().unwrap().key, row.key);
+}
+
+#[test]
+fn ended_looks_are_bounded() {
+    let (_dir, store) = store();
+    let most = limits::EVENT_ROWS;
+    store
+        .with("test", |connection| {
+            let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
+                       INSERT INTO jobs (kind, state, queued, done) SELECT 'sync-site', 'done', 1, 1 FROM n";
+            connection.execute(sql, [to_sql(most + 10)])
+        })
+        .unwrap();
+    assert_eq!(store.forget_looks().unwrap(), 10);
+    assert_eq!(store.forget_looks().unwrap(), 0);
+}
