@@ -51,12 +51,11 @@ fn main() -> io::Result<()> {
         }
     });
     let settings = world(directory, &url, webspaces)?;
-    println!(
-        "{}",
-        serde_json::json!({ "config": settings, "url": url, "ca": directory.join("ca.pem"), "large": LARGE })
-    );
+    let facts =
+        serde_json::json!({ "config": settings, "url": url, "ca": directory.join("ca.pem"), "large": LARGE });
+    writeln!(io::stdout(), "{facts}")?;
     for _ in io::stdin().lines() {
-        println!("{}", ASKED.load(Ordering::Relaxed));
+        writeln!(io::stdout(), "{}", ASKED.load(Ordering::Relaxed))?;
     }
     Ok(())
 }
