@@ -267,6 +267,8 @@ impl Runner<'_> {
         match Config::load(&self.options.config).and_then(Context::new) {
             Ok(context) if context.config.state_dir == self.context.config.state_dir => {
                 self.context = Arc::new(context);
+                // It may name another builder, or how to reach it.
+                self.outage.is_over();
                 log::info!("the configuration was read again");
             }
             Ok(_) => log::error!("another [store] dir needs a restart; the old configuration stays"),

@@ -180,12 +180,13 @@ fn present(
             store.note_present(&row.key, shut)?;
         }
     }
+    let mut row = row.clone();
     if marks.renamed.as_ref() == Some(&row.domain) {
-        rename_at_builder(context, row)?;
+        row.key = rename_at_builder(context, &row)?;
     }
     let unblock = marks.blocked == Some(true) || (marks.blocked.is_none() && marks.resumed);
     let told = if suspended != marks.blocked.unwrap_or(false) || (!suspended && unblock) {
-        tell_blocked(context, row, suspended)?
+        tell_blocked(context, &row, suspended)?
     } else {
         false
     };

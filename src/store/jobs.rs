@@ -304,19 +304,6 @@ impl Store {
         })
     }
 
-    /// Ends a job whose work may be done again without harm: in a power cut its end may be forgotten.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Store`].
-    pub fn end_job_soon(&self, id: u64, result: &str) -> Result<()> {
-        let sql = "UPDATE jobs SET state = 'done', reason = NULL, result = ?2, done = ?3, step = NULL, percent = 100 \
-                   WHERE id = ?1 AND done IS NULL";
-        let now = to_sql(clock::unix_seconds());
-        self.with_haste("the job's end cannot be written", |connection| {
-            connection.prepare_cached(sql)?.execute(params![to_sql(id), result, now]).map(drop)
-        })
-    }
-
     /// Wants a job to end. One that was never begun ends at once; any other is ended by the program that runs jobs. Gives the job, `None` if there is none.
     ///
     /// # Errors
@@ -347,18 +334,6 @@ impl Store {
         self.with("the job cannot be tried again", |connection| {
             connection.execute(sql, params![to_sql(id), now])?;
             one(connection, id)
-        })
-    }
-
-    /// Lets all waiting jobs of a kind be tried now; gives how many.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Store`].
-    pub fn hasten_jobs(&self, kind: &str) -> Result<usize> {
-        let sql =
-            "UPDATE jobs SET next = ?2 WHERE done IS NULL AND state = 'waiting' AND kind = ?1 AND next > ?2";
-        self.with_haste("the jobs cannot be hastened", |connection| {
-            connection.execute(sql, params![kind, to_sql(clock::unix_seconds())])
         })
     }
 

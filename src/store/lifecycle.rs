@@ -239,12 +239,37 @@ impl Store {
         })
     }
 
+    /// Ends a job whose work may be done again without harm: in a power cut its end may be forgotten.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Store`].
+    pub fn end_job_soon(&self, id: u64, result: &str) -> Result<()> {
+        let sql = "UPDATE jobs SET state = 'done', reason = NULL, result = ?2, done = ?3, step = NULL, percent = 100 \
+                   WHERE id = ?1 AND done IS NULL";
+        let now = to_sql(clock::unix_seconds());
+        self.with_haste("the job's end cannot be written", |connection| {
+            connection.prepare_cached(sql)?.execute(params![to_sql(id), result, now]).map(drop)
+        })
+    }
+
+    /// Lets all waiting jobs of a kind be tried now; gives how many.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Store`].
+    pub fn hasten_jobs(&self, kind: &str) -> Result<usize> {
+        let sql =
+            "UPDATE jobs SET next = ?2 WHERE done IS NULL AND state = 'waiting' AND kind = ?1 AND next > ?2";
+        self.with_haste("the jobs cannot be hastened", |connection| {
+            connection.execute(sql, params![kind, to_sql(clock::unix_seconds())])
+        })
+    }
+
     /// How many keys wait for their end of which only a comparison of panel and store has noticed that their sites are gone.
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Store`].
     pub fn found_gone(&self) -> Result<usize> {
-        let sql = "SELECT count(*) FROM lifecycle JOIN sites USING (key) WHERE found = 1 AND closed IS NULL";
+        let sql = "SELECT count(*) FROM lifecycle JOIN sites USING (key) WHERE found = 1 AND absent IS NOT NULL AND closed IS NULL";
         self.with("it cannot be read", |connection| {
             connection.query_row(sql, [], |row| row.get(0)).map(|count: i64| from_sql(count) as usize)
         })
@@ -265,11 +290,13 @@ impl Store {
 
 /// The keys that an event is about, and whether they are of an account that it names. None of them is closed.
 fn keys_about(transaction: &Transaction<'_>, about: &About) -> rusqlite::Result<Vec<(String, bool)>> {
-    let exact = "SELECT key, account, domain FROM sites WHERE closed IS NULL AND domain IN (SELECT value FROM json_each(?1)) \
-                 UNION SELECT sites.key, account, domain FROM lifecycle JOIN sites ON sites.key = lifecycle.key AND closed IS NULL \
+    let exact = "SELECT key, account, domain, renamed FROM sites LEFT JOIN lifecycle USING (key) \
+                 WHERE closed IS NULL AND domain IN (SELECT value FROM json_each(?1)) \
+                 UNION SELECT sites.key, account, domain, renamed FROM lifecycle JOIN sites ON sites.key = lifecycle.key AND closed IS NULL \
                  WHERE renamed IN (SELECT value FROM json_each(?1))";
-    let of_accounts = "SELECT key, account, domain FROM sites WHERE closed IS NULL AND account IN (SELECT value FROM json_each(?1))";
-    let all = "SELECT key, account, domain FROM sites WHERE closed IS NULL AND ?1 <> ''";
+    let of_accounts = "SELECT key, account, domain, renamed FROM sites LEFT JOIN lifecycle USING (key) \
+                       WHERE closed IS NULL AND account IN (SELECT value FROM json_each(?1))";
+    let all = "SELECT key, account, domain, renamed FROM sites LEFT JOIN lifecycle USING (key) WHERE closed IS NULL AND ?1 <> ''";
     let named = Value::from(about.domains.iter().map(Domain::as_str).collect::<Vec<_>>()).to_string();
     let exact = found(transaction, exact, &named)?;
     let mut accounts: Vec<&str> = about.accounts.iter().map(Username::as_str).collect();
@@ -301,18 +328,22 @@ struct Found {
     key: String,
     account: String,
     domain: String,
+    /// What the panel has called it since.
+    renamed: Option<String>,
 }
 
 impl Found {
     fn is_at_or_below(&self, domain: &Domain) -> bool {
-        prefix_before(&self.domain, domain).is_some()
+        let renamed = self.renamed.as_deref().unwrap_or_default();
+        prefix_before(&self.domain, domain).is_some() || prefix_before(renamed, domain).is_some()
     }
 }
 
 fn found(transaction: &Transaction<'_>, sql: &str, list: &str) -> rusqlite::Result<Vec<Found>> {
     let mut statement = transaction.prepare_cached(sql)?;
-    let rows = statement
-        .query_map([list], |row| Ok(Found { key: row.get(0)?, account: row.get(1)?, domain: row.get(2)? }))?;
+    let rows = statement.query_map([list], |row| {
+        Ok(Found { key: row.get(0)?, account: row.get(1)?, domain: row.get(2)?, renamed: row.get(3)? })
+    })?;
     rows.collect()
 }
 

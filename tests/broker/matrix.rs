@@ -153,6 +153,7 @@ fn operations_that_are_not_about_an_account() {
     let principals = [0, PANEL, FRONT, A, B, WEB, STRANGER];
     for (op, args, allowed) in [
         ("status", Value::Null, &[0, PANEL, FRONT][..]),
+        ("doctor", Value::Null, &[0, PANEL, FRONT]),
         ("audit", json!({}), &[0]),
         ("revoke", json!({ "site": "a.example" }), &[0]),
         ("claim", json!({ "site": "a.example" }), &[0]),
@@ -245,4 +246,40 @@ fn the_page_the_command_line_and_the_protocol_say_the_same() {
     assert_eq!(audit[0]["result"], "site-not-yours");
     let all = world.ask(0, "audit", json!({})).1.to_string();
     assert!(all.contains("from 198.51.100.7") && !all.contains("login_hash"), "{all}");
+}
+
+#[test]
+fn accounts_say_only_that_something_has_changed_about_them_and_not_too_often() {
+    needs_root!();
+    let world = World::start();
+    let nobody = json!({});
+    for (uid, args, want) in [
+        (0, json!({ "account": "pga" }), "ok"),
+        (0, nobody.clone(), "invalid-argument"),
+        (PANEL, json!({ "account": "pga" }), "ok"),
+        (PANEL, json!({ "site": "gone.example" }), "ok"),
+        (PANEL, nobody.clone(), "invalid-argument"),
+        (A, nobody.clone(), "ok"),
+        (SUSPENDED, nobody.clone(), "ok"),
+        (WEB, nobody.clone(), "forbidden"),
+        (FRONT, nobody.clone(), "forbidden"),
+        (STRANGER, nobody.clone(), "forbidden"),
+    ] {
+        assert_eq!(world.ask(uid, "refresh", args.clone()).0, want, "uid {uid}: {args}");
+        let event = if uid == 0 { "ok" } else { "forbidden" };
+        assert_eq!(world.ask(uid, "event", json!({})).0, event, "uid {uid}");
+    }
+    assert_eq!(world.ask(B, "open", json!({ "site": "b.example" })).0, "ok");
+    // Whatever it names and however that is spelled, it is itself.
+    for args in [json!({ "account": "pgb" }), json!({ "site": "b.example" }), json!({ "account": ["pgb"] })] {
+        let (got, answer) = world.ask(A, "refresh", args.clone());
+        assert!(
+            got == "too-many" || (got == "ok" && answer["account"] == "pga" && answer["job"].is_null()),
+            "{args}: {answer}"
+        );
+    }
+    let (_, answer) = world.ask(B, "refresh", json!({}));
+    assert!(answer["job"].is_u64(), "{answer}");
+    let refused = (0..40).filter(|_| world.ask(A, "refresh", json!({})).0 == "too-many").count();
+    assert!(refused > 0, "an account asks without end");
 }

@@ -93,6 +93,8 @@ fn the_units_are_right_and_leave_little_exposed() {
         "panelgate-jobs.service",
         "panelgate-backup.service",
         "panelgate-backup.timer",
+        "panelgate-reconcile.service",
+        "panelgate-reconcile.timer",
     ];
     for name in names {
         let text = std::fs::read_to_string(format!("{units}/{name}")).unwrap();

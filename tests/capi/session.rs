@@ -123,3 +123,13 @@ fn a_python_program_opens_a_session() {
     let printed = succeed(&mut run(words, caller));
     assert!(printed.starts_with("Status: 303 ") && printed.ends_with("\nok\n"), "{printed}");
 }
+
+#[test]
+fn events_are_told_from_c() {
+    let stage = Stage::new();
+    let arguments = |caller: Caller| {
+        let who = if caller.uid == 0 { "root" } else { "account" };
+        vec![stage.trial(caller).config(), who.to_owned()]
+    };
+    in_ways(&NATIVE_WAYS, "event.c", arguments, |_, printed| assert_eq!(printed, "ok\n"));
+}

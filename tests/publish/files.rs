@@ -429,3 +429,32 @@ fn workers_killed_in_the_middle_leave_every_file_whole() {
     assert_eq!((&status["files"], &status["window"]), (&4.into(), &Value::Null), "{status}");
     assert_eq!(world.a.names(), ["f0", "f1", "f2", "f3"]);
 }
+
+#[test]
+fn a_hook_that_tells_of_a_suspension_ends_the_publication_at_once() {
+    needs_root!();
+    let world = World::start();
+    let server = Server::start(Kind::ModCgid, &world);
+    let access = world.access(&world.a);
+    assert_eq!(put(server.port, &access, "file", b"first").status, 200);
+    assert_eq!(world.workers(&world.a).len(), 1);
+    // What a hook's configuration says, which is the broker's with its socket.
+    let config = std::fs::read_to_string(world.path("etc/panelgate.ini")).unwrap();
+    let told = world.path("etc/told.ini");
+    std::fs::write(&told, format!("{config}socket = {}\n", world.socket().display())).unwrap();
+    crate::common::chmod(&told, 0o600);
+    // Even before the panel's data say so: the credentials end, and with them the publication.
+    let mut command = Command::new(world.path("panelgate"));
+    command.env_clear().arg("--config").arg(&told).args([
+        "event",
+        "plain",
+        "--event",
+        "suspend",
+        "--account",
+    ]);
+    let output = command.arg(&world.a.user.name).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    crate::common::wait_for("the worker's end", || world.workers(&world.a).is_empty());
+    assert_eq!(put(server.port, &access, "file", b"second").status, 401);
+    assert_eq!(world.a.read("file").as_deref(), Some("first"));
+}

@@ -56,9 +56,6 @@ pub(super) fn read(name: &str, payload: &[u8]) -> Result<Said, String> {
         }
         _ => return Ok(Said::Ignored("it is not an event of an account or site")),
     };
-    if payload.trim_ascii().is_empty() {
-        return Err("the payload is empty".to_owned());
-    }
     let variables = Variables::read(payload);
     if variables.success.flag() == Some(false) {
         return Ok(Said::Ignored("it has failed"));

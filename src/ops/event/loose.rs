@@ -169,9 +169,8 @@ pub(super) use members;
 pub(super) fn json<T: Members>(payload: &[u8]) -> Result<T, String> {
     let payload = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload).trim_ascii();
     match payload.first() {
-        None => return Err("the payload is empty".to_owned()),
         Some(b'{') => {}
-        Some(_) => return Err("the payload is not a JSON object".to_owned()),
+        _ => return Err("the payload is not a JSON object".to_owned()),
     }
     serde_json::from_slice::<Maybe<T>>(payload).map(|read| read.0).map_err(|error| {
         // Without serde's own words, which may repeat a value.

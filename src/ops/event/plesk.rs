@@ -120,9 +120,8 @@ pub(super) fn read(name: &str, payload: &[u8]) -> Result<Said, String> {
         _ => return Ok(Said::Ignored("it is not an event of an account or site")),
     };
     let both = match payload.trim_ascii().first() {
-        None => return Err("the payload is empty".to_owned()),
         Some(b'{') => loose::json::<Both>(payload)?,
-        Some(_) => {
+        _ => {
             let mut both = Both::default();
             for (name, value) in loose::pairs(payload) {
                 if let Some(place) = both.place(name) {

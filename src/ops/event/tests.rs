@@ -186,7 +186,6 @@ fn what_directadmin_says() {
     );
     assert_eq!(hook("user_restore_post", "username=jsmith success=0"), "ignored: it has failed");
     for (name, variables) in [
-        ("user_suspend_post", ""),
         ("user_suspend_post", "x=y"),
         ("user_suspend_post", "username=../../etc"),
         ("user_suspend_post", "username=$(id)"),
@@ -240,9 +239,7 @@ fn what_plesk_says() {
     ] {
         assert_eq!(by_handler(event, variables), want, "{event}");
     }
-    for (event, variables) in
-        [("site_delete", ""), ("site_delete", "x=y"), ("site_delete", "OLD_DOMAIN_NAME=a/b")]
-    {
+    for (event, variables) in [("site_delete", "x=y"), ("site_delete", "OLD_DOMAIN_NAME=a/b")] {
         assert!(by_handler(event, variables).starts_with("error"), "{event} {variables}");
     }
 }
@@ -293,6 +290,11 @@ fn nonsense_is_a_clear_error_that_repeats_nothing() {
             let text = line(source, payload);
             assert!(text.starts_with("error"), "{source} {:?}: {text}", &payload[..payload.len().min(40)]);
             assert!(text.contains(source) && !text.contains("hunter2"), "{text}");
+        }
+    }
+    for source in ["cpanel", "plain", "plesk/site_delete", "directadmin/user_suspend_post"] {
+        for nothing in [b"".as_slice(), b" \n"] {
+            assert_eq!(line(source, nothing), "ignored: the payload is empty");
         }
     }
     for source in ["", "cpanel/x", "plain/x", "directadmin", "plesk", "whm", "directadmin\0"] {
