@@ -93,7 +93,38 @@ impl Capabilities {
 
     /// The refusal of [`Capabilities::allow`].
     pub fn lacks(provider: ProviderKind, action: Action) -> Error {
-        unsupported(format!("{provider} cannot {} here", action.verb()))
+        let hint = Self::instead(provider, action).map(|hint| format!(": {hint}")).unwrap_or_default();
+        unsupported(format!("{provider} cannot {} here{hint}", action.verb()))
+    }
+
+    /// What an administrator can do where a provider's interface has no such call.
+    fn instead(provider: ProviderKind, action: Action) -> Option<&'static str> {
+        Some(match (provider, action) {
+            (ProviderKind::Project, Action::Restore) => {
+                "the vendor does not document the call. [backup] restore = directory switches it on for a builder that has it; a file of this server \
+                 can be loaded in the builder's own menu"
+            }
+            (ProviderKind::PleskXml, Action::Restore) => {
+                "Plesk's XML API has no call for it. Restore in Plesk's Backup Manager, or with plesk bin pleskrestore on that server"
+            }
+            (ProviderKind::PleskCli, Action::Restore | Action::List) => {
+                "Plesk's REST API has no list of backups. Use Plesk's Backup Manager, or Panelgate on that server"
+            }
+            (ProviderKind::PleskCli, Action::Download | Action::Import) => {
+                "its files lie in Plesk's own storage; panelgate backup list names them. Plesk's Backup Manager downloads and uploads them"
+            }
+            (ProviderKind::Cpanel, Action::Restore | Action::Import) => {
+                "cPanel offers programs no call for it. Restore the archive in WHM (Restore a cPanel Account)"
+            }
+            (ProviderKind::DirectAdmin, Action::Restore | Action::Import) => {
+                "DirectAdmin does not say when a restore has ended, so that it could not be followed. Restore the archive in DirectAdmin (Admin \
+                 Backup/Transfer, or the account's Create/Restore Backups)"
+            }
+            (ProviderKind::Installatron, Action::Download | Action::Import) => {
+                "Installatron offers no call for it. Its archives lie in the locations that it was given"
+            }
+            _ => return None,
+        })
     }
 }
 

@@ -224,6 +224,11 @@ pub trait BackupProvider: Send + Sync {
     /// See the trait.
     fn start(&self, order: &Order<'_>, control: &dyn Control) -> Result<Started>;
 
+    /// Whether a start that was interrupted may have left a run behind. If not, it is simply started again, and nothing is written down before.
+    fn leaves_runs(&self) -> bool {
+        true
+    }
+
     /// Finds the run of an order that was being started when this program was killed, so that its number was never written down. `None`: there is none, it is
     /// started again.
     ///

@@ -97,6 +97,10 @@ impl BackupProvider for ProjectProvider<'_> {
         Ok(Started::Done(Outcome { files: vec![file], entry, warnings: Vec::new() }))
     }
 
+    fn leaves_runs(&self) -> bool {
+        false
+    }
+
     /// A transfer that was interrupted has left nothing: it is begun anew.
     fn find(&self, _: &Order<'_>) -> Result<Option<TaskId>> {
         Ok(None)

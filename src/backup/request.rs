@@ -158,6 +158,17 @@ impl Scope {
             Self::Project => "project",
         }
     }
+
+    /// What it is, in a sentence: "the ... of site shop.example".
+    pub const fn held(self) -> &'static str {
+        match self {
+            Self::All => "whole content",
+            Self::Hosting => "websites",
+            Self::Mail => "mail",
+            Self::Configuration => "configuration",
+            Self::Project => "project",
+        }
+    }
 }
 
 /// Where a backup goes. Paths, addresses and logins of these places come from the configuration only.

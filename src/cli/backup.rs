@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::jobs::as_json;
 use super::output::{Cell, Output};
-use crate::backup::{BackupRequest, Destination, Entry, Scope, Subject};
+use crate::backup::{Action, BackupRequest, Destination, Entry, Scope, Subject};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{self, Direct, Gateway, Reach};
 use crate::ops::Principal;
@@ -122,7 +122,8 @@ fn create_any(create: &Create, direct: &Direct, output: &mut Output) -> Result<u
 fn requests(create: &Create, direct: &Direct) -> Result<Vec<BackupRequest>> {
     let (context, principal) = (direct.context(), direct.principal());
     if create.due || (create.all && create.scope.unwrap_or(Scope::Project) == Scope::Project) {
-        return backup::due(context, principal, create.all);
+        let due = backup::due(context, principal, create.all)?;
+        return Ok(due.into_iter().map(|request| create.request(request.subject)).collect());
     }
     let subjects: Vec<Subject> = if create.all {
         let accounts = context.panel.accounts()?;
@@ -254,11 +255,13 @@ fn root_only(direct: &Direct) -> Result<()> {
 fn begin_restore(restore: &Restore, direct: &Direct, output: &mut Output) -> Result<u8> {
     let subject = subject(direct, restore.site.as_ref(), restore.account.as_ref())?;
     let scope = scope_of(&subject, restore.scope);
-    if !restore.yes && !wait::confirmed(&format!("Overwrite {subject} with {}?", restore.name)) {
-        return Err(Error::new(
-            ErrorKind::Forbidden,
-            "a restore overwrites what is there: confirm it, or give --yes",
-        ));
+    backup::offers(direct.context(), direct.principal(), &subject, scope, Action::Restore)?;
+    let what = format!("the {} of {subject} with the backup {}", scope.held(), restore.name);
+    if !restore.yes && !wait::confirmed(&format!("Overwrite {what}?")) {
+        let text = format!(
+            "nothing was restored: it would overwrite {what}. Answer yes at a terminal, or give --yes"
+        );
+        return Err(Error::new(ErrorKind::Forbidden, text));
     }
     let request = plain(subject.clone(), scope);
     let (_, queued) = backup::queue(

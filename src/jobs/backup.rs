@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context, job: &Job, handle: &Handle<'_>) -> Result<V
     match &result {
         Ok(Verdict::Done(_)) => retain(context, &told, &order),
         // A later attempt by hand begins anew.
-        Err(error) if !error.kind().is_retryable() => handle.keep(None)?,
+        Err(error) if !error.kind().is_retryable() && provider.leaves_runs() => handle.keep(None)?,
         _ => {}
     }
     result
@@ -112,7 +112,10 @@ impl Run<'_> {
     }
 
     fn start(&self) -> Result<Started> {
-        self.keep(&Mark::Starting)?;
+        let marked = self.provider.leaves_runs();
+        if marked {
+            self.keep(&Mark::Starting)?;
+        }
         let started = match &self.told.task {
             Task::Create => {
                 self.provider.capabilities()?.check(self.told.provider, &self.told.request)?;
@@ -138,7 +141,7 @@ impl Run<'_> {
                 self.provider.import(&self.order, &mut file, self.handle)
             }
         };
-        if started.is_err() {
+        if started.is_err() && marked {
             // The provider has answered: it is not in between any more.
             self.handle.keep(None)?;
         }

@@ -114,8 +114,14 @@ fn sweep_homes(context: &Arc<Context>) {
 /// Jobs of a quick kind that one thread does in a row at most.
 const IN_A_ROW: usize = 256;
 
-/// How many jobs of each lane run.
-type Lanes = Arc<Mutex<HashMap<String, usize>>>;
+/// How many jobs of each lane run, and how many threads there are: one whose work is done still writes down how it ended.
+#[derive(Default)]
+struct Running {
+    lanes: HashMap<String, usize>,
+    threads: usize,
+}
+
+type Lanes = Arc<Mutex<Running>>;
 
 struct Runner<'a> {
     options: &'a Options,
@@ -199,7 +205,7 @@ impl Runner<'_> {
         let running = lock(&self.running);
         let backup = &self.context.config.backup;
         let providers = ProviderKind::ALL.map(ProviderKind::name);
-        let of = |lane: &str| running.get(lane).copied().unwrap_or_default();
+        let of = |lane: &str| running.lanes.get(lane).copied().unwrap_or_default();
         let all: usize = providers.iter().map(|lane| of(lane)).sum();
         let mut full: Vec<String> = providers
             .into_iter()
@@ -207,6 +213,7 @@ impl Runner<'_> {
             .map(str::to_owned)
             .collect();
         let others = running
+            .lanes
             .iter()
             .filter(|(lane, count)| !providers.contains(&lane.as_str()) && **count >= limits::JOBS_PER_LANE);
         full.extend(others.map(|(lane, _)| lane.clone()));
@@ -218,9 +225,13 @@ impl Runner<'_> {
 
     /// Gives a job its thread.
     fn begin(&self, job: Job) {
-        *lock(&self.running).entry(job.lane.clone()).or_default() += 1;
+        {
+            let mut running = lock(&self.running);
+            *running.lanes.entry(job.lane.clone()).or_default() += 1;
+            running.threads += 1;
+        }
         let place = Place {
-            lane: job.lane.clone(),
+            lane: Some(job.lane.clone()),
             running: Arc::clone(&self.running),
             wake: Arc::clone(&self.wake),
         };
@@ -230,11 +241,11 @@ impl Runner<'_> {
             std::thread::Builder::new().name(format!("job {id}")).stack_size(limits::JOB_STACK_BYTES);
         let outage = Arc::clone(&self.outage);
         let spawned = thread.spawn(move || {
-            let _place = place;
+            let mut place = place;
             let mut next = Some(job);
             for _ in 0..IN_A_ROW {
                 let Some(job) = next.take() else { return };
-                work(&context, &job, &shutdown, &outage);
+                work(&context, &job, &shutdown, &outage, &mut place);
                 next = further(&context, &job, &shutdown, &outage);
             }
             // The rest is for a thread with the configuration of then.
@@ -267,7 +278,7 @@ impl Runner<'_> {
     }
 
     fn count(&self) -> usize {
-        lock(&self.running).values().sum()
+        lock(&self.running).threads
     }
 
     /// Waits for a signal, for a thread that ends, or for the next look. Gives whether a thread has ended.
@@ -286,24 +297,40 @@ impl Runner<'_> {
     }
 }
 
-/// Gives a place in a lane back, also when the work panics.
+/// A thread's place; given back also when the work panics.
 struct Place {
-    lane: String,
+    /// The lane that it takes a place in.
+    lane: Option<String>,
     running: Lanes,
     wake: Arc<OwnedFd>,
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
+impl Place {
+    /// The work is done: the next job of the lane may begin.
+    fn leave_lane(&mut self) {
+        let Some(lane) = self.lane.take() else { return };
         let mut running = lock(&self.running);
-        if let Some(count) = running.get_mut(&self.lane) {
+        if let Some(count) = running.lanes.get_mut(&lane) {
             *count -= 1;
             if *count == 0 {
-                running.remove(&self.lane);
+                running.lanes.remove(&lane);
             }
         }
         drop(running);
         let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave_lane();
+        let mut running = lock(&self.running);
+        running.threads -= 1;
+        let last = running.threads == 0;
+        drop(running);
+        if last {
+            let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+        }
     }
 }
 
@@ -367,7 +394,7 @@ fn is_outage(error: &Error) -> bool {
 }
 
 /// Works on a job in its thread.
-fn work(context: &Context, job: &Job, shutdown: &AtomicBool, outage: &Outage) {
+fn work(context: &Context, job: &Job, shutdown: &AtomicBool, outage: &Outage, place: &mut Place) {
     let Ok(store) = context.store() else { return };
     let Some(kind) = KINDS.iter().find(|kind| kind.name == job.kind) else { return };
     let handle = Handle::new(store, job, shutdown, (kind.time)(&context.config));
@@ -383,6 +410,10 @@ fn work(context: &Context, job: &Job, shutdown: &AtomicBool, outage: &Outage) {
         _ => {}
     }
     let end = settle(kind, job, result, handle.stop());
+    if !kind.quick {
+        // The thread of a quick one may go on with the next of its lane.
+        place.leave_lane();
+    }
     // A row that cannot be written now would look as if it ran until the next start.
     for pause in [0, 1, 5, 30] {
         std::thread::sleep(Duration::from_secs(pause));

@@ -232,6 +232,22 @@ fn kept(context: &Context, account: &Account, site: &Domain) -> Result<(String, 
     Ok((row.key.to_string(), files))
 }
 
+/// Makes sure that somebody here can do this with the backups of a subject, before anybody is asked whether it shall be done.
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`]; [`ErrorKind::BackupUnsupported`] with what can be done instead.
+pub fn offers(
+    context: &Context,
+    principal: &Principal,
+    subject: &Subject,
+    scope: Scope,
+    action: Action,
+) -> Result<()> {
+    policy::allow(principal, Operation::ManageBackups, context.panel.kind())?;
+    let provider = providers::choose(context, subject, scope)?;
+    provider.capabilities()?.allow(provider.kind(), action)
+}
+
 /// What a provider lists of a subject.
 ///
 /// # Errors

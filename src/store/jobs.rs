@@ -247,7 +247,7 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn keep_job_task(&self, id: u64, task: Option<&str>) -> Result<()> {
-        self.with("the job's state cannot be written", |connection| {
+        self.with_others("the job's state cannot be written", |connection| {
             connection
                 .prepare_cached("UPDATE jobs SET task = ?2 WHERE id = ?1 AND done IS NULL")?
                 .execute(params![to_sql(id), task])
@@ -277,7 +277,7 @@ impl Store {
     pub fn put_job_off(&self, id: u64, next: u64, again: Option<&str>) -> Result<()> {
         let sql = "UPDATE jobs SET state = 'waiting', next = ?2, percent = NULL, step = NULL, \
                    attempts = attempts - (?3 IS NULL), reason = coalesce(?3, reason) WHERE id = ?1 AND state = 'running'";
-        self.with("the job cannot be put off", |connection| {
+        self.with_others("the job cannot be put off", |connection| {
             connection.prepare_cached(sql)?.execute(params![to_sql(id), to_sql(next), again]).map(drop)
         })
     }
@@ -296,7 +296,7 @@ impl Store {
         let sql = "UPDATE jobs SET state = ?2, reason = ?3, result = ?4, done = ?5, step = NULL, \
                    percent = CASE ?2 WHEN 'done' THEN 100 ELSE percent END WHERE id = ?1 AND done IS NULL";
         let now = to_sql(clock::unix_seconds());
-        self.with("the job's end cannot be written", |connection| {
+        self.with_others("the job's end cannot be written", |connection| {
             connection
                 .prepare_cached(sql)?
                 .execute(params![to_sql(id), state.name(), reason, result, now])

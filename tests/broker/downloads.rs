@@ -203,3 +203,98 @@ fn false_broker(world: &World, answer: &Value, gift: &str, wish: &ProjectWish) -
     assert!(child.wait().unwrap().success());
     result.map_or_else(|error| error.kind().name().to_owned(), |_| "ok".to_owned())
 }
+
+/// What the command line says to an account: exit code, and all that it prints.
+fn cli(world: &World, uid: u32, arguments: &[&str]) -> (i32, String) {
+    let socket = world.socket();
+    let words = [&["--socket", socket.to_str().unwrap(), "backup"], arguments].concat();
+    let output = world.as_uid(uid, &world.path("panelgate"), &words, &[]);
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn an_account_downloads_on_the_command_line_and_goes_on_where_it_was() {
+    needs_root!();
+    let world = World::start();
+    let project: Vec<u8> = (0..5_000_000_u32).map(|at| (at * 31 % 251) as u8).collect();
+    let made = world.back_up(A, "a.example", &project);
+    let home = world.path("home-of-a");
+    std::fs::create_dir(&home).unwrap();
+    std::os::unix::fs::chown(&home, Some(A), Some(A)).unwrap();
+    let (file, part) = (home.join("a.site"), home.join("a.site.part"));
+    let to = ["download", "a.example", "--to", file.to_str().unwrap(), "--json"];
+    for (there, resumed) in
+        [(None, 0), (Some(&project[..3_000_000]), 3_000_000), (Some(b"of another backup"), 0)]
+    {
+        if let Some(bytes) = there {
+            std::fs::write(&part, bytes).unwrap();
+            std::os::unix::fs::chown(&part, Some(A), Some(A)).unwrap();
+        }
+        let (code, said) = cli(&world, A, &to);
+        assert_eq!(code, 0, "{said}");
+        let said: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!((&said["resumed"], &said["sha256"]), (&json!(resumed), &made["sha256"]), "{said}");
+        assert!(std::fs::read(&file).unwrap() == project && !part.exists());
+        let (code, said) = cli(&world, A, &to);
+        assert!(code != 0 && said.contains("is not overwritten"), "{said}");
+        std::fs::remove_file(&file).unwrap();
+    }
+    // What is damaged on this server has no name here.
+    let kept = folder(&world, "a.example").join(made["name"].as_str().unwrap());
+    let mut spoilt = project.clone();
+    spoilt[4_000_000] ^= 1;
+    std::fs::write(&kept, &spoilt).unwrap();
+    let (code, said) = cli(&world, A, &to);
+    assert!(code == 81 && said.contains("damaged") && !file.exists(), "{code} {said}");
+    let named = home.join("b.site");
+    for (uid, words, kind) in [
+        (A, vec!["download", "b.example", "--to", named.to_str().unwrap()], "site-not-found"),
+        (B, vec!["download", "a.example", "--to", "/tmp/never-made"], "site-not-found"),
+        (SUSPENDED, vec!["download", "susp.example", "--to", "/tmp/never-made"], "suspended"),
+        (A, vec!["download", "--account", "pga", "--to", named.to_str().unwrap()], "forbidden"),
+        (
+            A,
+            vec!["download", "a.example", "--scope", "hosting", "--to", named.to_str().unwrap()],
+            "forbidden",
+        ),
+        (A, vec!["restore", "a.example", "--name", "x", "--yes"], "forbidden"),
+        (A, vec!["prune"], "forbidden"),
+        (A, vec!["stop", "1"], "forbidden"),
+    ] {
+        let (code, said) = cli(&world, uid, &words);
+        assert!(code != 0 && said.contains(&format!("[{kind}]")), "uid {uid} {words:?}: {said}");
+    }
+    assert!(!named.exists() && !std::path::Path::new("/tmp/never-made").exists());
+    let (code, said) = cli(&world, A, &["create", "a.example", "--scope", "bogus"]);
+    assert!(code == 2 && said.contains("one of: all, hosting, mail, configuration, project"), "{said}");
+}
+
+#[test]
+fn the_page_gives_a_large_backup_out_without_holding_it() {
+    needs_root!();
+    let world = World::start();
+    let project: Vec<u8> = (0..48_000_000_u32).map(|at| (at * 31 % 251) as u8).collect();
+    let made = world.back_up(A, "a.example", &project);
+    let view = world.click(A, "backups=a.example");
+    assert!(view.contains("name=\"token\"") && view.contains(made["name"].as_str().unwrap()), "{view}");
+    assert!(world.click(B, "backups=a.example").starts_with("Status: 404"));
+    // The peak of what the program had in memory, as the kernel counts it.
+    let script = "import hashlib, json, resource, subprocess, sys\n\
+        run = subprocess.Popen([sys.argv[1]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)\n\
+        data = run.stdout.read(); run.wait()\n\
+        head, body = data.split(b'\\r\\n\\r\\n', 1)\n\
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss\n\
+        print(json.dumps([head.decode(), hashlib.sha256(body).hexdigest(), peak]))";
+    let page = world.page(A);
+    let query = format!("backups=a.example&backup={}", made["name"].as_str().unwrap());
+    let variables =
+        [("GATEWAY_INTERFACE", "CGI/1.1"), ("REQUEST_METHOD", "GET"), ("QUERY_STRING", query.as_str())];
+    let words = ["-c", script, page.to_str().unwrap()];
+    let output = world.as_uid(A, std::path::Path::new("/usr/bin/python3"), &words, &variables);
+    let said: Value = serde_json::from_slice(&output.stdout).expect("an answer");
+    assert!(said[0].as_str().unwrap().starts_with("Status: 200 OK"), "{said}");
+    assert_eq!(said[1], made["sha256"]);
+    let peak = said[2].as_u64().unwrap();
+    assert!(peak < 40_000, "{peak} KiB for a file of 47,000 KiB");
+}

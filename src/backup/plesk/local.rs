@@ -22,12 +22,12 @@ const DUMPS: &str = "/var/lib/psa/dumps";
 /// Deepest folder below the storage that is looked into.
 const DEPTH: usize = 16;
 
-/// Runs the backup program to its end, or until nobody wants it any more.
+/// Runs one of Plesk's programs to its end, or until nobody wants it any more.
 ///
 /// # Errors
 /// [`ErrorKind::BackupProvider`] if it cannot be started, hangs, floods, or is wanted no more. A program that fails is no error here.
 pub(super) fn run(program: &Path, run: &Run<'_>, wanted: &dyn Fn() -> bool) -> Result<Finished> {
-    let mut arguments = vec!["bin", "pleskbackup"];
+    let mut arguments = vec!["bin", run.program];
     arguments.extend(run.arguments.iter().map(String::as_str));
     // A program of a panel needs a usual PATH; its texts are in English only for our own log.
     let mut environment: Vec<(OsString, OsString)> = [
@@ -47,7 +47,7 @@ pub(super) fn run(program: &Path, run: &Run<'_>, wanted: &dyn Fn() -> bool) -> R
     };
     let output = process::run_while(&task, limits::COMMAND_OUTPUT_BYTES, run.deadline, wanted);
     let output = output.map_err(|error| {
-        Error::new(ErrorKind::BackupProvider, format!("{} bin pleskbackup", program.display()))
+        Error::new(ErrorKind::BackupProvider, format!("{} bin {}", program.display(), run.program))
             .with_source(error)
     })?;
     Ok(Finished {

@@ -12,6 +12,8 @@ use super::values::*;
 
 /// One run of the program.
 pub(super) struct Run<'a> {
+    /// Which one: `pleskbackup` or `pleskrestore`.
+    pub(super) program: &'static str,
     /// What it is told.
     pub(super) arguments: Vec<String>,
     /// Passwords by the names of the environment.
@@ -146,6 +148,17 @@ impl Spelling {
         }
         Ok(())
     }
+}
+
+/// What `pleskrestore` is told (`reference/plesk.md` 2.5): one subscription out of the backup with this description. Its password for a protected backup goes through the
+/// environment, as that of `pleskbackup` does; on a command line everybody could read it.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`] for a value that it would take for an option.
+pub(super) fn restore(file: &str, domain: &str) -> Result<Vec<String>> {
+    let filter = format!("list:{domain}");
+    let words = ["--restore", value(file)?, "-level", "domains", "-filter", &filter];
+    Ok(words.map(str::to_owned).into())
 }
 
 /// A word that cannot be taken for an option.

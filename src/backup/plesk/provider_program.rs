@@ -16,7 +16,7 @@ use crate::types::Secret;
 
 use super::local::{self, Dump};
 use super::order;
-use super::program::{Finished, Run, Spelling};
+use super::program::{self, Finished, Run, Spelling};
 use super::provider_xml::Remote;
 use super::rest;
 use super::route::Route;
@@ -72,6 +72,7 @@ impl PleskProgram {
             return Ok(spelling);
         }
         let help = Run {
+            program: rest::PROGRAM,
             arguments: vec!["--help".into()],
             secrets: Vec::new(),
             deadline: self.config.timeout.min(limits::PROVIDER_SILENCE),
@@ -127,7 +128,7 @@ impl BackupProvider for PleskProgram {
     fn capabilities(&self) -> Result<Capabilities> {
         let mut actions = vec![Action::Create];
         match &self.place {
-            Where::Here { .. } => actions.push(Action::List),
+            Where::Here { .. } => actions.extend([Action::List, Action::Restore]),
             Where::There(remote) if remote.route()? == Route::Program => {}
             Where::There(_) => return Ok(Capabilities::default()),
         }
@@ -151,7 +152,8 @@ impl BackupProvider for PleskProgram {
         let (options, prefix) = (order::options(KIND, order)?, order::prefix(order)?);
         let to_ftp = options.storage == super::Storage::Ftp;
         let arguments = self.spelling()?.backup(&subject, &options, self.config.export.as_deref())?;
-        let run = Run { arguments, secrets: self.secrets(to_ftp), deadline: limits::PROVIDER_WORK_TIME };
+        let (program, secrets) = (rest::PROGRAM, self.secrets(to_ftp));
+        let run = Run { program, arguments, secrets, deadline: limits::PROVIDER_WORK_TIME };
         control.report(&Progress { percent: None, step: Some("Plesk makes the backup".into()) });
         let finished = self.run(&run, &|| control.stop().is_none())?;
         if !finished.success {
@@ -194,6 +196,37 @@ impl BackupProvider for PleskProgram {
                 Err(Error::new(ErrorKind::BackupFailed, text))
             }
         }
+    }
+
+    /// A restore that has begun is not ended half-way: what is half restored is neither the old nor the new.
+    fn restore(&self, order: &Order<'_>, entry: &EntryId, control: &dyn Control) -> Result<Started> {
+        let domain = match order::subject(KIND, &order.request.subject, order.account)? {
+            Subject::Webspace(Webspace::Name(name)) => name,
+            _ => {
+                let text = format!("{KIND} restores one subscription at a time: name the account");
+                return Err(Error::new(ErrorKind::BackupUnsupported, text));
+            }
+        };
+        // Only what lies in the subscription's own folder: no path of anybody's, and no backup of another account.
+        let listed = self.list(&order.request.subject, order.account)?;
+        if !listed.iter().any(|listed| listed.id == *entry) {
+            let text = format!(
+                "Plesk's storage has no backup {entry} of {domain}: panelgate backup list names those that it has"
+            );
+            return Err(Error::new(ErrorKind::BackupNotFound, text));
+        }
+        control.report(&Progress { percent: None, step: Some("Plesk restores the backup".into()) });
+        let run = Run {
+            program: "pleskrestore",
+            arguments: program::restore(entry.as_str(), &domain.to_string())?,
+            secrets: self.secrets(false),
+            deadline: limits::PROVIDER_WORK_TIME,
+        };
+        let finished = self.run(&run, &|| true)?;
+        if !finished.success {
+            return Err(finished.error(run.program, &run.secrets));
+        }
+        Ok(Started::Done(Outcome::default()))
     }
 
     fn list(&self, subject: &backup::Subject, account: Option<&Account>) -> Result<Vec<Entry>> {

@@ -63,7 +63,8 @@ pub(super) fn run(xml: &Xml, run: &Run<'_>) -> Result<Finished> {
     let body = secrecy::zeroize::Zeroizing::new(body.to_string());
     // The answer comes at the end of the work: until then there is silence.
     let patience = Patience { whole: run.deadline, silence: run.deadline };
-    let reply = call(xml, Method::POST, &format!("/api/v2/cli/{PROGRAM}/call"), body.as_bytes(), patience)?;
+    let reply =
+        call(xml, Method::POST, &format!("/api/v2/cli/{}/call", run.program), body.as_bytes(), patience)?;
     let answer: Answer = parse(xml, &reply)?;
     Ok(Finished {
         success: answer.code == 0,

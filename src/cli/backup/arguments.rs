@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 use crate::backup::{
     BackupRequest, Description, Destination, DestinationName, EntryId, Prefix, Scope, SplitSize, Subject,
@@ -71,24 +71,10 @@ impl Arguments {
     }
 }
 
-/// What a backup holds.
-#[derive(Clone, Copy, ValueEnum)]
-enum Holds {
-    All,
-    Hosting,
-    Mail,
-    Configuration,
-    Project,
-}
-
 fn scope(text: &str) -> std::result::Result<Scope, String> {
-    let holds = Holds::from_str(text, false)?;
-    Ok(match holds {
-        Holds::All => Scope::All,
-        Holds::Hosting => Scope::Hosting,
-        Holds::Mail => Scope::Mail,
-        Holds::Configuration => Scope::Configuration,
-        Holds::Project => Scope::Project,
+    Scope::ALL.into_iter().find(|scope| scope.name() == text).ok_or_else(|| {
+        let names: Vec<&str> = Scope::ALL.into_iter().map(Scope::name).collect();
+        format!("a backup holds one of: {}", names.join(", "))
     })
 }
 

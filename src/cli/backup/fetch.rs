@@ -86,8 +86,9 @@ fn project(download: &Download, gateway: &dyn Gateway) -> Result<Written> {
         check(&hex(&hash.finalize()), &about.sha256, &about.name)?;
         return Ok(Written { id: about.name, length: about.size, resumed: 0, sha256: Some(about.sha256) });
     }
-    let part = Part::open(&download.to)?;
+    refuse_existing(&download.to)?;
     let ProjectFile { file, about } = gateway.take_project(&wish, name)?;
+    let part = Part::open(&download.to)?;
     let (mut resumed, mut sha256) = part.take(&file, about.size)?;
     if resumed > 0 && sha256 != about.sha256 {
         // What had been left was of another backup.
@@ -138,6 +139,15 @@ fn other(download: &Download, direct: &Direct) -> Result<Written> {
     Ok(Written { id: entry.to_string(), length, resumed: 0, sha256: None })
 }
 
+fn refuse_existing(target: &Path) -> Result<()> {
+    if target.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let text =
+        format!("{}: it is there already, and is not overwritten: name another file", target.display());
+    Err(Error::new(ErrorKind::InvalidArgument, text))
+}
+
 /// A file that is being written, beside the one that it will be.
 struct Part {
     file: File,
@@ -148,13 +158,7 @@ struct Part {
 impl Part {
     /// Opens what an earlier run has left, or makes it; nobody else writes it meanwhile. A file of the final name is never overwritten.
     fn open(target: &Path) -> Result<Self> {
-        if target.symlink_metadata().is_ok() {
-            let text = format!(
-                "{}: it is there already, and is not overwritten: name another file",
-                target.display()
-            );
-            return Err(Error::new(ErrorKind::InvalidArgument, text));
-        }
+        refuse_existing(target)?;
         let mut path = target.as_os_str().to_owned();
         path.push(".part");
         let path = PathBuf::from(path);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::backup::plesk::standins::plesk::LOGIN;
-use crate::backup::{DestinationName, Outcome, Polled, Started};
+use crate::backup::{Action, DestinationName, EntryId, Outcome, Polled, Started};
 use crate::error::{ErrorKind, Result};
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -72,6 +72,9 @@ impl Here {
         let script = format!(
             r#"#!/bin/sh
 T='{tree}'
+if [ "$1 $2" = "bin pleskrestore" ]; then
+    printf '%s\n' "$@" > "$T/restored"; env > "$T/environment"; [ -f "$4" ] || {{ echo "no such dump" >&2; exit 1; }}; exit 0
+fi
 [ "$1 $2" = "bin pleskbackup" ] || {{ echo "unknown command $*" >&2; exit 2; }}
 if [ "$3" = --help ]; then
     echo "Usage: pleskbackup <command> [<arguments>]"; echo " --server"; echo " --domains-name <n>"; echo " -prefix <p>"
@@ -129,6 +132,37 @@ fn a_plesk_on_this_server_is_run_and_its_backup_found() {
     // What was made is found by whoever comes later, too.
     let task = provider.find(&order).unwrap().unwrap();
     assert!(matches!(provider.poll(&order, &task).unwrap(), Polled::Done(_)));
+}
+
+#[test]
+fn a_plesk_on_this_server_restores_what_lies_in_the_subscriptions_own_folder() {
+    let here = Here::new(MAKES);
+    let provider = here.provider();
+    let (request, account) = (request(), account("shop.example"));
+    let order = order(&request, &account);
+    provider.capabilities().unwrap().allow(provider.kind(), Action::Restore).unwrap();
+    let entry = done(provider.start(&order, &Free)).entry.unwrap();
+    done(provider.restore(&order, &entry, &Free));
+    let told = std::fs::read_to_string(here.path("restored")).unwrap();
+    let words: Vec<&str> = told.lines().collect();
+    assert_eq!(words[..3], ["bin", "pleskrestore", "--restore"]);
+    assert_eq!(words[3..], [entry.as_str(), "-level", "domains", "-filter", "list:shop.example"]);
+    let environment = std::fs::read_to_string(here.path("environment")).unwrap();
+    assert!(environment.contains("PLESK_BACKUP_PASSWORD=hunter22\n"), "{environment}");
+    // Another subscription's, another path's, or what would be an option.
+    let folder = here.path("var/lib/psa/dumps/domains/bank.example");
+    std::fs::create_dir_all(&folder).unwrap();
+    let foreign = folder.join("backup_info_2611212300.xml");
+    std::fs::write(&foreign, "<x/>").unwrap();
+    std::fs::remove_file(here.path("restored")).unwrap();
+    for name in [foreign.to_str().unwrap(), "/etc/passwd", "../bank.example/backup_info_2611212300.xml"] {
+        let error = provider.restore(&order, &EntryId::new(name).unwrap(), &Free).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BackupNotFound, "{name}: {error}");
+    }
+    let server = BackupRequest { subject: Subject::Server, ..request.clone() };
+    let whole = Order { request: &server, ..order };
+    assert_eq!(provider.restore(&whole, &entry, &Free).unwrap_err().kind(), ErrorKind::BackupUnsupported);
+    assert!(!here.path("restored").exists());
 }
 
 #[test]
