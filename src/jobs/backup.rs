@@ -2,6 +2,8 @@
 //!
 //! Before a provider is called, the row says so; when it has given a number, the row has that. Killed in between, the provider is asked whether it knows the run.
 
+use std::cell::Cell;
+
 use serde::{Deserialize, Serialize};
 
 use crate::backup::directory::Directory;
@@ -55,7 +57,9 @@ pub(super) fn run(context: &Context, job: &Job, handle: &Handle<'_>) -> Result<V
         account: facts.account.as_ref(),
         site: facts.site.as_ref(),
     };
-    let run = Run { context, provider: provider.as_ref(), order, told: &told, handle };
+    // What runs already was loaded when it was started.
+    let loaded = Cell::new(matches!(mark, Some(Mark::Runs(_))));
+    let run = Run { context, provider: provider.as_ref(), order, told: &told, handle, loaded };
     let result = run.go(mark);
     run.unload(&result);
     match &result {
@@ -73,6 +77,8 @@ struct Run<'a> {
     order: Order<'a>,
     told: &'a BackupJob,
     handle: &'a Handle<'a>,
+    /// Whether projects were put into the account's home for it.
+    loaded: Cell<bool>,
 }
 
 impl Run<'_> {
@@ -159,15 +165,18 @@ impl Run<'_> {
     /// Puts the account's projects into its home, so that the panel takes them along. A backup without them is better than none.
     fn load(&self) {
         let Some(account) = self.packed() else { return };
-        if let Err(error) = carry::attach_in_job(self.context, account, self.order.job, self.handle) {
-            log::warn!("job {}: no projects travel with this backup: {error:?}", self.order.job);
+        match carry::attach_in_job(self.context, account, self.order.job, self.handle) {
+            Ok(attached) => self.loaded.set(!attached.sites.is_empty()),
+            Err(error) => {
+                log::warn!("job {}: no projects travel with this backup: {error:?}", self.order.job);
+            }
         }
     }
 
     /// Takes them away again, unless the panel goes on by itself.
     fn unload(&self, result: &Result<Verdict>) {
         let goes_on = matches!(result, Ok(Verdict::Stopped)) && self.handle.stop() == Some(Stop::Shutdown);
-        let Some(account) = self.packed().filter(|_| !goes_on) else { return };
+        let Some(account) = self.packed().filter(|_| !goes_on && self.loaded.get()) else { return };
         if let Err(error) = carry::detach_in_job(self.context, account) {
             log::warn!("job {}: projects stay in the home for now: {error:?}", self.order.job);
         }

@@ -64,7 +64,7 @@ pub struct Response {
     pub headers: Headers,
     /// The body.
     pub body: Vec<u8>,
-    /// So many further bytes of the body, which are made while they are sent: for bodies that are larger than the memory should be.
+    /// So many further bytes of the body, each its place modulo 251, which are made while they are sent: for bodies that are larger than the memory should be.
     pub made: u64,
 }
 
