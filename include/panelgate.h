@@ -457,9 +457,14 @@ typedef struct {
 #define PGATE_ERR_BACKUP_PROVIDER 703
 
 /**
- * There is no such backup, or no such job.
+ * There is no such backup, or no such job that makes one.
  */
 #define PGATE_ERR_BACKUP_NOT_FOUND 704
+
+/**
+ * There is no such job.
+ */
+#define PGATE_ERR_JOB_NOT_FOUND 705
 
 /**
  * What makes the backup cannot be reached or did not answer in time.

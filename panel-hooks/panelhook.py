@@ -22,6 +22,8 @@ __all__ = ["PROGRAM", "Answer", "answer", "attach", "deliver", "detach", "errors
 LIBRARY = None
 #: The configuration; None: /etc/panelgate/panelgate.ini.
 CONFIG = None
+#: The broker's socket, for an account's own process; None: where packages put it.
+SOCKET = None
 #: The program, for what takes longer than a hook may.
 PROGRAM = "/usr/bin/panelgate"
 
@@ -58,6 +60,11 @@ def answer(work: Callable[[], Answer], seconds: float = ANSWER_SECONDS) -> Answe
     said = _read(reader, 4096, end)[0].decode("ascii", "replace")
     if said[:2] in ("1 ", "0 "):
         return said[0] == "1", said[2:]
+    try:
+        if os.waitpid(child, os.WNOHANG)[0] == child:
+            return False, "the hook's work ended without a word"
+    except OSError:
+        pass  # The caller does not keep its children's ends, so nobody knows.
     return True, "taken; it goes on in the background"
 
 
@@ -144,7 +151,7 @@ def _gate() -> Any:
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     import panelgate
 
-    return panelgate.Library(LIBRARY).open(CONFIG)
+    return panelgate.Library(LIBRARY).open(CONFIG, SOCKET)
 
 
 def deliver(source: str, payload: bytes) -> Answer:

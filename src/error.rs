@@ -143,8 +143,10 @@ kinds! {
     BackupFailed = 702, exit 81, http 502, retry false, "backup-failed";
     /// What makes the backup cannot be reached, hangs, or answers what is not documented.
     BackupProvider = 703, exit 82, http 502, retry true, "backup-provider";
-    /// There is no such backup, or no such job.
+    /// There is no such backup, or no such job that makes one.
     BackupNotFound = 704, exit 83, http 404, retry false, "backup-not-found";
+    /// There is no such job.
+    JobNotFound = 705, exit 89, http 404, retry false, "job-not-found";
     /// What makes the backup cannot be reached or did not answer in time.
     BackupUnreachable = 712, exit 84, http 502, retry true, "backup-unreachable";
     /// The certificate of what makes the backup cannot be verified.

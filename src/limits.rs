@@ -83,6 +83,9 @@ pub const FORM_FIELDS: usize = 64;
 /// Longest wait for the body of a page request.
 pub const PAGE_BODY_TIME: Duration = Duration::from_secs(15);
 
+/// Longest wait for cPanel to end its LiveAPI connection to a page.
+pub const LIVE_API_TIME: Duration = Duration::from_millis(250);
+
 /// Life of a form's token.
 pub const TOKEN_LIFE: Duration = Duration::from_secs(15 * 60);
 
@@ -130,6 +133,9 @@ pub const BUCKET_REFILL: Duration = Duration::from_millis(500);
 
 /// Most callers whose requests are counted.
 pub const BUCKETS: usize = 65_536;
+
+/// Time for which the broker gives out what its last examination of the server found.
+pub const EXAMINATION_LIFE: Duration = Duration::from_secs(60);
 
 /// Longest wait of a page, the command line or the C library for the broker's answer.
 pub const BROKER_CALL_TIME: Duration = Duration::from_secs(60);

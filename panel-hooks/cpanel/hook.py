@@ -28,6 +28,8 @@ EVENTS = [
     # While the account's data is still there, and when it is gone: one of the two may be all that happens.
     ("Whostmgr", "Accounts::Remove", "pre", "event-before"),
     ("Whostmgr", "Accounts::Remove", "post", "event"),
+    # Before: the old main domain is still known.
+    ("Whostmgr", "Accounts::Modify", "pre", "event-before"),
     ("Whostmgr", "Accounts::Modify", "post", "event"),
     ("Whostmgr", "Accounts::suspendacct", "post", "event"),
     ("Whostmgr", "Accounts::unsuspendacct", "post", "event"),

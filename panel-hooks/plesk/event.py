@@ -41,7 +41,11 @@ def work() -> panelhook.Answer:
     event = sys.argv[1] if len(sys.argv) == 2 else ""
     if re.match(r"[a-z][a-z0-9_]{0,63}\Z", event) is None:
         return False, "Plesk's event handler names no event: panelgate-event EVENT"
-    return panelhook.deliver("plesk/" + event, payload())
+    values = payload()
+    if not values:
+        # The variables did not arrive, or none of them is on the list: something has changed, and nobody says where.
+        return panelhook.deliver("plain", b'{"event": "reconcile"}')
+    return panelhook.deliver("plesk/" + event, values)
 
 
 if __name__ == "__main__":

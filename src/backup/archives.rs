@@ -11,7 +11,7 @@ use crate::panel::Account;
 use crate::types::Username;
 
 use super::directory::Directory;
-use super::{BackupFile, Control, Entry, EntryId, Order, Outcome, Scope};
+use super::{BackupFile, Control, Entry, EntryId, Order, Outcome, Progress, Scope, Started, programs};
 
 /// What the names of archives end with.
 pub(super) const ENDINGS: [&str; 3] = ["tar.gz", "tar.zst", "tar"];
@@ -20,13 +20,27 @@ pub(super) struct Archives<'a> {
     pub(super) config: &'a BackupConfig,
 }
 
+/// A panel's program that packs an account.
+pub(super) struct Packer<'a> {
+    /// What it is called in errors.
+    pub(super) name: &'a str,
+    /// Its file.
+    pub(super) program: &'a Path,
+    /// Its arguments, for a staging directory.
+    pub(super) arguments: &'a dyn Fn(&Path) -> Result<Vec<String>>,
+    /// Whether its exit code says anything.
+    pub(super) exit_code_counts: bool,
+    /// Whether a file name in the staging directory is that of the archive.
+    pub(super) fits: &'a dyn Fn(&str) -> bool,
+}
+
 impl Archives<'_> {
     fn directory(&self) -> Result<Directory> {
         Directory::open(&self.config.directory)
     }
 
     /// An empty directory into which a program writes the archive.
-    pub(super) fn staging(&self, order: &Order<'_>, account: &Account) -> Result<PathBuf> {
+    fn staging(&self, order: &Order<'_>, account: &Account) -> Result<PathBuf> {
         self.directory()?.staging(&folder(account.name()), order.job)
     }
 
@@ -35,8 +49,39 @@ impl Archives<'_> {
         self.config.directory.join(folder(account.name())).join(format!(".{}.part", order.label))
     }
 
+    /// Lets a panel's program pack an account into a staging directory, and makes what it leaves there a backup. The archive must be there, whatever the exit
+    /// code says.
+    pub(super) fn package(
+        &self,
+        order: &Order<'_>,
+        account: &Account,
+        control: &dyn Control,
+        packer: &Packer<'_>,
+    ) -> Result<Started> {
+        let staging = self.staging(order, account)?;
+        let step = format!("{} packs the account", packer.name);
+        control.report(&Progress { percent: None, step: Some(step) });
+        let packed = (packer.arguments)(&staging)
+            .and_then(|arguments| {
+                let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+                programs::run(packer.program, &arguments, self.config.timeout, Some(control))
+            })
+            .and_then(|output| {
+                let says = |kind| Error::new(kind, format!("{}: {}", packer.name, programs::said(&output)));
+                if packer.exit_code_counts && !output.status.success() {
+                    return Err(says(ErrorKind::BackupFailed));
+                }
+                self.adopt(order, account, &staging, packer.fits)
+                    .map_err(|error| says(error.kind()).with_source(error))
+            });
+        if packed.is_err() {
+            self.clear(&staging);
+        }
+        packed.map(Started::Done)
+    }
+
     /// Makes the one archive in the staging directory a backup, and removes the directory.
-    pub(super) fn adopt(
+    fn adopt(
         &self,
         order: &Order<'_>,
         account: &Account,
@@ -78,7 +123,7 @@ impl Archives<'_> {
     }
 
     /// Removes a staging directory; what cannot be removed now is removed by the next attempt.
-    pub(super) fn clear(&self, staging: &Path) {
+    fn clear(&self, staging: &Path) {
         if let Err(error) = std::fs::remove_dir_all(staging) {
             log::debug!("{}: {error}", staging.display());
         }

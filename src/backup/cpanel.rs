@@ -18,7 +18,7 @@ use crate::panel::{Account, Tree};
 use crate::sys::{clock, process};
 use crate::types::quote;
 
-use super::archives::{Archives, account_of, account_or};
+use super::archives::{Archives, Packer, account_of, account_or};
 use super::{
     Action, BackupFile, BackupProvider, Capabilities, Control, Destination, DestinationKind, Entry, EntryId,
     Order, Outcome, Polled, Progress, ProviderKind, Scope, Started, Subject, SubjectKind, TaskId, programs,
@@ -52,27 +52,19 @@ impl<'a> CpanelProvider<'a> {
 
     /// `pkgacct` into the directory of this server.
     fn package(&self, order: &Order<'_>, account: &Account, control: &dyn Control) -> Result<Started> {
-        let (archives, name) = (self.archives(), account.name());
-        let staging = archives.staging(order, account)?;
-        control.report(&Progress { percent: None, step: Some("pkgacct packs the account".into()) });
-        let path = path_text(&staging)?;
-        let packed = programs::run(
-            &self.tree.path(PKGACCT),
-            &[name.as_str(), path],
-            self.config.timeout,
-            Some(control),
+        let name = account.name();
+        self.archives().package(
+            order,
+            account,
+            control,
+            &Packer {
+                name: "pkgacct",
+                program: &self.tree.path(PKGACCT),
+                arguments: &|staging| Ok(vec![name.to_string(), path_text(staging)?.to_owned()]),
+                exit_code_counts: true,
+                fits: &|file| file == format!("cpmove-{name}.tar.gz"),
+            },
         )
-        .and_then(|output| {
-            if output.status.success() {
-                return archives
-                    .adopt(order, account, &staging, &|file| file == format!("cpmove-{name}.tar.gz"));
-            }
-            Err(Error::new(ErrorKind::BackupFailed, format!("pkgacct: {}", programs::said(&output))))
-        });
-        if packed.is_err() {
-            archives.clear(&staging);
-        }
-        packed.map(Started::Done)
     }
 
     /// `fullbackup_to_homedir`.

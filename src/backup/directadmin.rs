@@ -16,10 +16,10 @@ use crate::panel::{Account, SiteKind, Tree};
 use crate::sys::process;
 use crate::types::Domain;
 
-use super::archives::{Archives, ENDINGS, account_of, account_or};
+use super::archives::{Archives, ENDINGS, Packer, account_of, account_or};
 use super::{
     Action, BackupFile, BackupProvider, Capabilities, Control, Destination, DestinationKind, Entry, EntryId,
-    Order, Outcome, Polled, Progress, ProviderKind, Scope, Started, Subject, SubjectKind, TaskId, programs,
+    Order, Outcome, Polled, Progress, ProviderKind, Scope, Started, Subject, SubjectKind, TaskId,
 };
 
 use calls::Calls;
@@ -52,25 +52,21 @@ impl<'a> DirectAdminProvider<'a> {
 
     /// `admin-backup` into the directory of this server.
     fn package(&self, order: &Order<'_>, account: &Account, control: &dyn Control) -> Result<Started> {
-        let (archives, name) = (self.archives(), account.name());
-        let staging = archives.staging(order, account)?;
-        control.report(&Progress { percent: None, step: Some("DirectAdmin packs the account".into()) });
-        let arguments = [destination(&staging)?, format!("--user={name}")];
-        let [to, user] = arguments.each_ref().map(String::as_str);
-        let program = self.tree.path(PROGRAM);
-        let packed = programs::run(&program, &["admin-backup", to, user], self.config.timeout, Some(control))
-            .and_then(|output| {
-                archives.adopt(order, account, &staging, &|file| is_archive_of(file, name.as_str())).map_err(
-                    |error| {
-                        Error::new(error.kind(), format!("admin-backup: {}", programs::said(&output)))
-                            .with_source(error)
-                    },
-                )
-            });
-        if packed.is_err() {
-            archives.clear(&staging);
-        }
-        packed.map(Started::Done)
+        let name = account.name();
+        self.archives().package(
+            order,
+            account,
+            control,
+            &Packer {
+                name: "admin-backup",
+                program: &self.tree.path(PROGRAM),
+                arguments: &|staging| {
+                    Ok(vec!["admin-backup".into(), destination(staging)?, format!("--user={name}")])
+                },
+                exit_code_counts: false,
+                fits: &|file| is_archive_of(file, name.as_str()),
+            },
+        )
     }
 
     /// `CMD_SITE_BACKUP`. The number of the run is the list of what was there before it.

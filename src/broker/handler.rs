@@ -24,6 +24,7 @@ use crate::store::{AuditEntry, JobFacts, JobsLock, Store};
 use crate::sys::clock;
 use crate::types::{Reference, Username, quote};
 
+use super::examination::Examination;
 use super::protocol::{self, Answer, Request};
 use super::publication::{Admission, Endpoint, Places, Promise};
 use super::wire::{
@@ -45,6 +46,7 @@ pub(super) struct Desk {
     counts: Counts,
     /// The publication endpoint's side of the broker.
     pub(super) endpoint: Endpoint,
+    examination: Examination,
     started: u64,
     /// Unix seconds of the last time that old lines of the audit were removed.
     swept: AtomicU64,
@@ -77,6 +79,7 @@ impl Desk {
             calls: Places::new(limits::CALLS_AT_ONCE),
             counts: Counts::default(),
             endpoint,
+            examination: Examination::default(),
             started: clock::unix_seconds(),
             swept: AtomicU64::new(0),
         })
@@ -221,6 +224,7 @@ impl Desk {
                 bounded(ops::call(context, principal, &args.into_request(reference)?)?)
             }
             Operation::ViewStatus => Ok(self.status(load)),
+            Operation::Examine => bounded(self.examination.report(&self.path)?),
             Operation::BackupProject => {
                 let args: BackupArgs = read(args)?;
                 let _share = self.share(principal, args.account())?;

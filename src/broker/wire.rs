@@ -470,6 +470,8 @@ impl WireOverview {
             owner: self.owner,
             plan: self.plan,
             addons: self.addons,
+            // Only who opens a site needs it, and that is the broker.
+            site_limit: None,
             locale: self.locale,
             contact: self.contact,
             suspended: self.suspended,

@@ -62,9 +62,19 @@ fn create_own(create: &Create, reach: Reach<'_>, output: &mut Output) -> Result<
     let gateway = gateway::for_program(reach)?;
     let queued = gateway.backup_project(&wish)?;
     let seen = if create.wait { Some(wait::for_seen(gateway.as_ref(), &wish, queued.id)?) } else { None };
-    let state = seen.as_ref().and_then(|seen| seen.job.as_ref()).map(|job| job.state.clone());
+    let job = seen.as_ref().and_then(|seen| seen.job.as_ref());
+    let state = job.map(|job| job.state.clone());
     if create.json {
-        output.json(&json!([{ "job": queued.id, "joined": queued.joined, "state": state }]));
+        let subject = wish.site.as_ref().map(|site| format!("site {site}"));
+        output.json(&match job {
+            // As root has it, without what an account does not see.
+            Some(job) => json!([{
+                "id": job.id, "kind": backup::JOB, "lane": Scope::Project.name(), "subject": subject, "account": wish.account,
+                "site": wish.site, "state": job.state, "attempts": null, "next": null, "percent": job.percent, "step": null,
+                "reason": job.reason, "result": null, "queued": job.queued, "started": null, "done": null,
+            }]),
+            None => json!([{ "id": queued.id, "subject": subject, "joined": queued.joined }]),
+        });
     } else {
         output.line(&[Cell::new(match &state {
             Some(state) => format!("Job {}: {state}.", queued.id),

@@ -10,6 +10,7 @@ use crate::broker;
 use crate::error::{ErrorKind, Result};
 use crate::gateway::{self, Reach, Remote};
 use crate::ops::doctor::{self, Check, Options, State, Watcher};
+use crate::sys::identity;
 
 /// Check configuration, panel and builder, and say in plain words what is wrong
 ///
@@ -17,7 +18,7 @@ use crate::ops::doctor::{self, Check, Options, State, Watcher};
 /// publication, and the way to the builder: name, connection, certificate, clock, credentials, licence. Each failure says what to do about it.
 ///
 /// Nothing is changed, here or at the builder, and no password is shown. Run it after installing, after changing the configuration, and when the
-/// button does not work.
+/// button does not work. Where it is not run by root, the broker is asked for what it finds.
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   panelgate doctor
@@ -42,6 +43,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
+    if reach.config.is_none() && identity::uids().effective != 0 {
+        return relay(arguments.json, reach, output);
+    }
     let config = gateway::direct_config(reach)?;
     let ask = || ask_broker(reach);
     // The installed programs need the broker; a configuration of one's own does not.
@@ -58,6 +62,29 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
         summary(&report, output);
     }
     Ok(report.failure().map_or(0, ErrorKind::exit_code))
+}
+
+/// Prints what the broker finds.
+fn relay(json: bool, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
+    let socket = reach.socket.unwrap_or(Path::new(broker::SOCKET));
+    let report = Remote::new(socket).call("doctor", None, &serde_json::Value::Null)?;
+    if json {
+        output.json(&report);
+    }
+    let text = |check: &serde_json::Value, name: &str| check[name].as_str().unwrap_or_default().to_owned();
+    let mut failure = None;
+    for check in report["checks"].as_array().into_iter().flatten() {
+        if !json && check["state"] != "skipped" {
+            let name = format!("{:<20}", text(check, "name"));
+            let line = [format!("{:<8}", text(check, "state")), name, text(check, "text")];
+            output.line(&line.map(Cell::new));
+            if let Some(advice) = check["advice"].as_str() {
+                output.line(&[Cell::new(format!("{:28}-> {advice}", ""))]);
+            }
+        }
+        failure = failure.or_else(|| check["kind"].as_str().and_then(ErrorKind::by_name));
+    }
+    Ok(failure.map_or(0, ErrorKind::exit_code))
 }
 
 fn ask_broker(reach: Reach<'_>) -> Result<String> {

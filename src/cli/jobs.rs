@@ -123,7 +123,7 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
 }
 
 fn found(job: Option<Job>, id: u64) -> Result<Job> {
-    job.ok_or_else(|| Error::new(ErrorKind::BackupNotFound, format!("there is no job {id}")))
+    job.ok_or_else(|| Error::new(ErrorKind::JobNotFound, format!("there is no job {id}")))
 }
 
 fn show(jobs: &[Job], json: bool, output: &mut Output) {

@@ -31,7 +31,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use log::LevelFilter;
 use serde_json::json;
 
@@ -138,6 +138,12 @@ enum Command {
     Publish(publish::Arguments),
     #[cfg(feature = "sandbox")]
     Demo(demo::Arguments),
+}
+
+/// The definition of the command line, of which manual pages and completions are made.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the program with the arguments and the environment of this process.
@@ -249,11 +255,10 @@ const fn level(verbose: u8) -> LevelFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Arguments::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

@@ -140,8 +140,11 @@ pub const PGATE_ERR_BACKUP_FAILED: pgate_status = 702;
 /// What makes the backup cannot be reached, hangs, or answers what is not documented.
 pub const PGATE_ERR_BACKUP_PROVIDER: pgate_status = 703;
 
-/// There is no such backup, or no such job.
+/// There is no such backup, or no such job that makes one.
 pub const PGATE_ERR_BACKUP_NOT_FOUND: pgate_status = 704;
+
+/// There is no such job.
+pub const PGATE_ERR_JOB_NOT_FOUND: pgate_status = 705;
 
 /// What makes the backup cannot be reached or did not answer in time.
 pub const PGATE_ERR_BACKUP_UNREACHABLE: pgate_status = 712;

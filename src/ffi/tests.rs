@@ -89,6 +89,7 @@ impl Gateway for Answers {
                 owner: None,
                 plan: Some(if self.nul_in_plan { "go\0ld" } else { "gold" }.to_owned()),
                 addons: Vec::new(),
+                site_limit: None,
                 locale: Some("de".to_owned()),
                 contact: None,
                 suspended: false,

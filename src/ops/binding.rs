@@ -28,8 +28,22 @@ pub(super) fn bind(context: &Context, account: &Account, site: &Site) -> Result<
     if let Some(row) = &former {
         check_moved(context, account, row)?;
     }
+    check_limit(context, account)?;
     let binding = first_binding(context, account, &site.domain)?;
     store.bind(&site.domain, &account.id, former.as_ref(), binding)
+}
+
+/// A plan may say how many sites have the builder. What was opened before the limit stays open; a site that is no longer the account's does not count.
+fn check_limit(context: &Context, account: &Account) -> Result<()> {
+    let Some(limit) = account.site_limit else { return Ok(()) };
+    let rows = context.store()?.current_rows(Some(account.name()), None)?;
+    let own = rows.iter().filter(|row| row.owner == account.id && account.site(&row.domain).is_some());
+    let count = own.count();
+    if u32::try_from(count).is_ok_and(|count| count < limit) {
+        return Ok(());
+    }
+    let text = format!("{} may have the builder for {limit} sites, and has it for {count}", account.name());
+    Err(Error::new(ErrorKind::FeatureOff, text))
 }
 
 /// Whether an account is the former one under another name: uid and the panel's mark have stayed, and the panel knows the old name no more.

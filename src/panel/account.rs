@@ -32,6 +32,9 @@ pub struct Account {
     pub demo: bool,
     /// Whether plan and feature settings include the builder.
     pub feature: bool,
+    /// How many of its sites may have the builder, if plan or account say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site_limit: Option<u32>,
     /// The address under which the world reaches its sites.
     pub public_ip: Option<IpAddr>,
     /// Its sites; the main one first, then by name.

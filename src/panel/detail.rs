@@ -2,7 +2,11 @@
 //!
 //! They inform, nothing is decided by them: where a panel's data hold one that is no good, the account is read without it and the log says so.
 
+use crate::config::Feature;
+use crate::error::Error;
 use crate::types::{Username, quote};
+
+use super::keyvalue::KeyValue;
 
 /// Checks an e-mail address roughly (RFC 5321 4.5.3.1 for the length): one `@` with something on both sides, nothing that ends a header or a list.
 pub(super) fn email(text: &str) -> Result<String, &'static str> {
@@ -44,6 +48,30 @@ pub(super) fn usable<T>(
         .ok()
 }
 
+/// How many sites of an account may have the builder: the field of the feature's name and `_sites`. A number, or `unlimited`; an administrator types it,
+/// so that anything else is left out.
+///
+/// # Errors
+/// [`PanelData`](crate::error::ErrorKind::PanelData) if it stands twice with different values.
+pub(super) fn site_limit(
+    account: &Username,
+    file: &KeyValue<'_>,
+    feature: &Feature,
+) -> Result<Option<u32>, Error> {
+    let key = format!("{}_sites", feature.as_str());
+    Ok(usable(account, &key, file.one(&key)?, limit).flatten())
+}
+
+fn limit(text: &str) -> Result<Option<u32>, &'static str> {
+    match text.trim() {
+        "" | "unlimited" => Ok(None),
+        number if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            number.parse().map(Some).map_err(|_| "it is larger than any number of sites")
+        }
+        _ => Err("it is neither a number nor \"unlimited\""),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +98,22 @@ mod tests {
             &long,
         ] {
             assert!(email(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn limits_of_sites() {
+        for (text, want) in [
+            ("3", Ok(Some(3))),
+            ("0", Ok(Some(0))),
+            (" 2 ", Ok(Some(2))),
+            ("unlimited", Ok(None)),
+            ("", Ok(None)),
+        ] {
+            assert_eq!(limit(text), want, "{text:?}");
+        }
+        for bad in ["-1", "many", "1e3", "99999999999", "\u{0663}"] {
+            assert!(limit(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -93,6 +93,7 @@ impl IniPanel {
             ),
             owner: text("owner"),
             addons: section.list("addons", |item| Ok::<_, String>(item.to_owned()))?,
+            site_limit: None,
             locale: section.parse("locale", detail::locale)?,
             contact: section.parse("email", detail::email)?,
             suspended: section.flag("suspended", false)?,

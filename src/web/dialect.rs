@@ -1,7 +1,7 @@
 //! How an answer is written for the front that started the page.
 
-use std::ffi::OsStr;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 use super::messages::{Catalogue, Language};
 use super::pages;
@@ -24,13 +24,9 @@ impl Dialect {
     ///
     /// A front may call it through a link or a wrapper, so either name may say it. It decides about form only.
     pub(super) fn of_program() -> Self {
-        let called = std::env::args_os().next();
-        let file = std::fs::read_link("/proc/self/exe").ok();
-        let names = [called.as_deref().and_then(name), file.as_deref().and_then(Path::file_name)];
-        names
-            .into_iter()
-            .flatten()
-            .map(Self::of_name)
+        program_names()
+            .iter()
+            .map(|name| Self::of_name(name))
             .find(|dialect| *dialect != Self::Cgi)
             .unwrap_or(Self::Cgi)
     }
@@ -73,8 +69,11 @@ impl Dialect {
     }
 }
 
-fn name(path: &OsStr) -> Option<&OsStr> {
-    Path::new(path).file_name()
+/// The name that this program was called by, and that of its file.
+pub(super) fn program_names() -> Vec<OsString> {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let file = std::fs::read_link("/proc/self/exe").ok();
+    [called, file].iter().flatten().filter_map(|path| path.file_name()).map(OsStr::to_owned).collect()
 }
 
 /// The bytes of the answer that sends a browser to a session: `303 See Other` with a page that holds a link, or for [`Dialect::Page`] a fragment

@@ -13,6 +13,7 @@ mod download;
 mod endpoint;
 mod form;
 mod guard;
+mod live_api;
 pub mod messages;
 mod meta;
 mod page;

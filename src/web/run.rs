@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::dialect::Dialect;
 use super::endpoint;
 use super::guard::{self, Method, Request};
+use super::live_api;
 use super::messages::{Preference, Text};
 use super::meta::{Meta, Variables};
 use super::page::{self, Visit};
@@ -74,6 +75,8 @@ pub fn run(other: Option<&dyn Front>) {
         write(dialect, &visit.finish(visit.failure(&error, None)));
         return;
     }
+    // Before anything that takes time: the panel waits for it.
+    live_api::end();
     let admitted = caught(|| {
         let variables = Variables::of_process();
         (visit.preference, visit.head) = (variables.preference(), variables.is_head());

@@ -7,11 +7,15 @@ mod calls;
 mod common;
 mod downloads;
 mod faults;
+mod hooks;
 mod hostile;
 mod matrix;
 mod ownership;
 mod packaged;
 mod service;
+#[allow(dead_code)]
+#[path = "../hooks/tree.rs"]
+mod tree;
 mod world;
 
 /// Ends a test that needs root, loudly.

@@ -153,6 +153,7 @@ fn operations_that_are_not_about_an_account() {
     let principals = [0, PANEL, FRONT, A, B, WEB, STRANGER];
     for (op, args, allowed) in [
         ("status", Value::Null, &[0, PANEL, FRONT][..]),
+        ("doctor", Value::Null, &[0, PANEL, FRONT]),
         ("audit", json!({}), &[0]),
         ("revoke", json!({ "site": "a.example" }), &[0]),
         ("claim", json!({ "site": "a.example" }), &[0]),

@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
+use crate::generate;
 use crate::programs::{built, open_directory, output, root, run, succeed};
 use crate::trial::{Caller, Trial, own_uid};
 
@@ -21,6 +22,7 @@ fn install(destination: &Path, variables: &[&str]) {
     for name in ["libpanelgate.so", "libpanelgate.a"] {
         symlink(built(name), prebuilt.path().join(name)).unwrap();
     }
+    generate::write(prebuilt.path()).unwrap();
     let mut make = Command::new("make");
     make.args(["--silent", "install"]).args(variables).current_dir(root());
     make.arg(format!("DESTDIR={}", destination.display()));
@@ -51,6 +53,17 @@ fn a_program_compiles_against_the_installed_library_and_runs() {
         ("usr/lib/libpanelgate.a", 0o644),
         ("usr/lib/pkgconfig/panelgate.pc", 0o644),
         ("usr/include/panelgate.h", 0o644),
+        ("usr/lib/panelgate/panelgate.cgi.LICENSE", 0o644),
+        ("usr/lib/systemd/system/panelgate.socket", 0o644),
+        ("usr/lib/sysusers.d/panelgate.conf", 0o644),
+        ("usr/lib/tmpfiles.d/panelgate.conf", 0o644),
+        ("usr/share/man/man1/panelgate.1", 0o644),
+        ("usr/share/man/man5/panelgate.ini.5", 0o644),
+        ("usr/share/man/man8/panelgate.cgi.8", 0o644),
+        ("usr/share/bash-completion/completions/panelgate", 0o644),
+        ("usr/share/panelgate/panel-hooks/panelgate.py", 0o644),
+        ("usr/share/panelgate/panel-hooks/examples/open.py", 0o755),
+        ("usr/share/doc/panelgate/panelgate-sample.ini", 0o644),
         ("usr/share/doc/panelgate/LICENSE-MIT", 0o644),
         ("usr/share/doc/panelgate/LICENSE-APACHE", 0o644),
     ] {
@@ -77,6 +90,9 @@ fn a_program_links_the_installed_library_statically() {
     install(&destination, &["PREFIX=/opt/panelgate", "LIBDIR=/opt/panelgate/lib64"]);
     let libdir = "/opt/panelgate/lib64";
     assert!(destination.join("opt/panelgate/lib/panelgate/panelgate.cgi").is_file());
+    let unit =
+        fs::read_to_string(destination.join("opt/panelgate/lib/systemd/system/panelgate.service")).unwrap();
+    assert!(unit.contains("ExecStart=/opt/panelgate/bin/panelgate broker"), "{unit}");
     let program = directory.path().join("program");
     let libs = pkg_config(&destination, libdir, &["--static", "--libs"]);
     // Both libraries are there, and the linker would take the shared one.

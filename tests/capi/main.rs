@@ -6,6 +6,8 @@
 
 mod backups;
 mod calls;
+#[path = "../../packaging/manual/generate.rs"]
+mod generate;
 mod install;
 mod programs;
 mod session;
@@ -58,6 +60,16 @@ fn one_handle_serves_many_threads() {
         |caller| vec![of(&trials, caller).config()],
         |_, printed| assert_eq!(printed, "ok\n"),
     );
+}
+
+#[test]
+fn projects_that_travel_are_roots_affair() {
+    let trials = trials();
+    let arguments = |caller: Caller| {
+        let word = if caller.uid == 0 { "root" } else { "account" };
+        vec![of(&trials, caller).config(), word.to_owned()]
+    };
+    in_ways(&WAYS, "travel.c", arguments, |_, printed| assert_eq!(printed, "ok\n"));
 }
 
 #[test]

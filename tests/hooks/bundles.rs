@@ -66,14 +66,19 @@ const DIRECTADMIN: &str = "\
     -rwxr-xr-x user/index.html\n\
     -rwxr-xr-x user/index.raw\n";
 
-/// Packs both bundles around this program; the folder they are in.
-pub fn pack(built: &Path, program: &Path, umask: &str) -> PathBuf {
+/// Packs the bundles of these panels around this program, quickly; the folder they are in.
+pub fn pack(built: &Path, program: &Path, umask: &str, panels: &[&str]) -> PathBuf {
     std::fs::create_dir_all(built).unwrap();
     assert!(Command::new("cp").arg(program).arg(built.join("panelgate-cgi")).status().unwrap().success());
     let script = format!("umask {umask}; exec \"$0\" \"$@\"");
-    let words = ["cpanel", "directadmin"];
     let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(script).arg(source("packaging/bundles")).arg(built).args(words);
+    command
+        .arg("-c")
+        .arg(script)
+        .arg(source("packaging/bundles"))
+        .arg(built)
+        .args(panels)
+        .env("COMPRESSION", "1");
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     built.join("bundles")
@@ -83,10 +88,11 @@ pub fn pack(built: &Path, program: &Path, umask: &str) -> PathBuf {
 fn small(dir: &Path, umask: &str) -> PathBuf {
     let program = dir.join("program");
     std::fs::write(&program, "#!/bin/sh\nexit 0\n").unwrap();
-    pack(&dir.join(format!("built-{umask}")), &program, umask)
+    pack(&dir.join(format!("built-{umask}")), &program, umask, &["cpanel", "directadmin"])
 }
 
-fn unpack(archive: &Path, into: &Path) {
+/// Unpacks as root's `tar -p` does.
+pub fn unpack(archive: &Path, into: &Path) {
     std::fs::create_dir_all(into).unwrap();
     let done = Command::new("tar").arg("-xzpf").arg(archive).arg("-C").arg(into).status().unwrap();
     assert!(done.success());
@@ -253,9 +259,10 @@ fn the_directadmin_plugin_installs_twice_and_leaves_as_it_came() {
     assert!(!conf.contains('@') && !conf.contains("run_as"), "{conf}");
     let after = std::fs::read_to_string(&items).unwrap();
     assert!(
-        after.starts_with(&format!("{before}\npanelgate=type=checkbox&")) && after.lines().count() == 2,
+        after.starts_with(&format!("{before}\npanelgate=type=checkbox&")) && after.lines().count() == 3,
         "{after}"
     );
+    assert!(after.contains("\npanelgate_sites=type=text&"), "{after}");
 
     let (well, _) = script(&plugin, "update.sh");
     assert!(well);

@@ -3,6 +3,10 @@
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
+use panelgate::config::PanelKind;
+
+use crate::common::{self, SITE_MAIN};
+use crate::store;
 use crate::tree::{NOTHING, Stdin, Tree, payload, run};
 
 /// Every name that goes on, behind OLD_ and NEW_.
@@ -65,8 +69,13 @@ fn what_is_not_there_is_not_empty_and_bytes_stay_as_they_are() {
     let tree = Tree::recording();
     tell(&tree, &["site_delete"], &[("OLD_DOMAIN_NAME", "gone.example"), ("NEW_DOMAIN_NAME", "")]);
     assert_eq!(payload(&tree.record()), b"OLD_DOMAIN_NAME=gone.example\0NEW_DOMAIN_NAME=");
+    // Something has happened, and nobody says to what: everything is looked at.
     tell(&tree, &["site_delete"], NOTHING);
-    assert_eq!(payload(&tree.record()), b"");
+    let record = tree.record();
+    assert_eq!(
+        (record["source"].as_str(), payload(&record).as_slice()),
+        (Some("plain"), &b"{\"event\": \"reconcile\"}"[..])
+    );
     let odd = b"\xff\n= *\x01 \xc3\xa9";
     let mut command = Command::new(tree.path("plesk/panelgate-event"));
     command.arg("domain_update").env_clear().env("NEW_DOMAIN_NAME", std::ffi::OsStr::from_bytes(odd));
@@ -90,15 +99,39 @@ fn whatever_happens_plesk_goes_on() {
         tell(&tree, words, &[("OLD_DOMAIN_NAME", "a.example")]);
     }
     tree.mode("fails");
-    tell(&tree, &["domain_delete"], NOTHING);
+    tell(&tree, &["domain_delete"], &[("OLD_DOMAIN_NAME", "a.example")]);
     // The only one so far: the words before it named no event.
     assert_eq!(tree.record()["source"], "plesk/domain_delete");
     // This would not come back if the answer were waited for.
     tree.mode("hangs");
-    tell(&tree, &["domain_delete"], NOTHING);
+    tell(&tree, &["domain_delete"], &[("OLD_DOMAIN_NAME", "a.example")]);
     tree.go();
     assert_eq!(tree.record()["source"], "plesk/domain_delete");
     let broken = Tree::new();
     std::fs::write(broken.path("panelgate.py"), "this is no Python").unwrap();
     tell(&broken, &["domain_delete"], NOTHING);
+}
+
+/// With the library itself.
+#[test]
+fn an_event_is_in_the_store_and_no_password_is() {
+    if !common::is_root() {
+        return;
+    }
+    let (trial, tree) = store::world(PanelKind::Plesk, "");
+    assert_eq!(store::panelgate(&trial, &["open", "--account", &trial.account, SITE_MAIN]).0, Some(0));
+    let asked = trial.builder.requests().len();
+    let values = [
+        ("OLD_DOMAIN_NAME", SITE_MAIN),
+        ("NEW_DOMAIN_NAME", SITE_MAIN),
+        ("NEW_SYSTEM_USER", trial.account.as_str()),
+        ("NEW_SYSTEM_USER_PASSWORD", "hunter2-in-the-clear"),
+    ];
+    tell(&tree, &["domain_update"], &values);
+    common::wait_for("the job", || store::jobs(&trial).iter().any(|kind| kind == "sync-site"));
+    tell(&tree, &["template_domain_update"], NOTHING);
+    common::wait_for("the comparison", || store::jobs(&trial).iter().any(|kind| kind == "reconcile"));
+    assert_eq!(trial.builder.requests().len(), asked, "a hook asks the builder nothing");
+    assert!(store::holds(trial.dir.path(), b"sync-site"), "the store is looked through");
+    assert!(!store::holds(trial.dir.path(), b"hunter2-in-the-clear"));
 }

@@ -40,7 +40,7 @@ class Library:
     def __init__(self, path):
         self.path = path
 
-    def open(self, config):
+    def open(self, config, socket):
         return Gate()
 
 

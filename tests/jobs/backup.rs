@@ -265,4 +265,8 @@ fn a_file_can_be_taken_over_and_a_job_stopped() {
     let state = job(&world, id).state;
     assert!(matches!(state, JobState::Cancelled | JobState::Done), "{state:?}");
     assert_eq!(code(&world, &["backup", "stop", "99"]).0, 83);
+    for what in ["retry", "cancel"] {
+        let (exit, text) = code(&world, &["jobs", what, "99"]);
+        assert!(exit == 89 && text.contains("[job-not-found]"), "{exit} {text}");
+    }
 }

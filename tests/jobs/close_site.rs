@@ -185,7 +185,7 @@ fn doctor_and_list_say_who_does_not_run_and_what_was_given_up() {
     assert_eq!((&list[0]["state"], &list[0]["subject"]), (&"failed".into(), &"site shop.example".into()));
     let table = String::from_utf8(world.run(&["jobs", "list"]).stdout).unwrap();
     assert!(table.contains("the builder is gone for good"), "{table}");
-    assert_eq!(world.run(&["jobs", "retry", "99"]).status.code(), Some(83));
+    assert_eq!(world.run(&["jobs", "retry", "99"]).status.code(), Some(89));
 }
 
 /// Only paths below the world are touched.

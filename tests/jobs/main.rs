@@ -6,6 +6,7 @@ mod backup;
 mod close_site;
 #[path = "../common/mod.rs"]
 mod common;
+mod limits;
 mod panels;
 mod providers;
 #[path = "../standins/mod.rs"]

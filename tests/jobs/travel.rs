@@ -505,3 +505,107 @@ fn a_staging_directory_is_used_where_it_is_the_accounts() {
     std::fs::remove_dir_all(alice.home().join("backups")).unwrap();
     assert_eq!(with("detach", &staging)["removed"], 1);
 }
+
+/// Runs a command; gives the most memory in bytes that it, or a process that it waited for, had at a time.
+fn memory_of(command: &Command) -> u64 {
+    let script = "import resource, subprocess, sys\nsubprocess.check_call(sys.argv[1:], stdout=subprocess.DEVNULL)\n\
+                  print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+    let mut python = Command::new("python3");
+    python.args(["-I", "-c", script]).arg(command.get_program()).args(command.get_args());
+    let output = python.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn a_project_of_200_mb_travels_in_little_memory() {
+    needs_root!();
+    const SIZE: u64 = 200_000_000;
+    const MOST: u64 = 64 << 20;
+    let world = Travel::start("carry = yes");
+    let alice = &world.alice;
+    world.builder.set_large_project(&alice.site, SIZE);
+    let jobs = world.jobs();
+    let attach = world.command(&["backup", "attach", &alice.user.name, "--deadline", "3600"]);
+    let memory = memory_of(&attach);
+    assert_eq!(std::fs::metadata(alice.project()).unwrap().len(), SIZE);
+    assert!(memory < MOST, "{memory} bytes for attaching");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", jobs.0.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().strip_suffix(" kB").unwrap().parse().unwrap();
+    assert!(peak * 1024 < MOST, "{peak} KiB for the jobs");
+    drop(jobs);
+    // As it comes back.
+    let archive = pack(&world, alice);
+    world.detach(alice);
+    assert_eq!(alice.left(), Vec::<String>::new());
+    unpack(&archive, alice);
+    std::fs::remove_file(archive).unwrap();
+    assert_eq!(world.code(&["backup", "import", &alice.site, "--carried", "--yes"]).0, 0);
+    let memory = memory_of(&world.command(&["jobs", "--once"]));
+    assert!(memory < MOST, "{memory} bytes for taking it in");
+    let list = world.json(&["backup", "list", &alice.site]);
+    assert_eq!(
+        (&list[0]["size"], &list[0]["files"][0]["sha256"]),
+        (&json!(SIZE), &list[1]["files"][0]["sha256"])
+    );
+}
+
+#[test]
+fn a_hook_in_python_lets_a_project_travel() {
+    needs_root!();
+    let world = Travel::start("carry = yes");
+    world.back_up();
+    let alice = &world.alice;
+    let library = std::env::current_exe().unwrap().parent().unwrap().join("libpanelgate.so");
+    let script = "import json, sys\nsys.path.insert(0, sys.argv[1])\nimport panelgate\n\
+                  with panelgate.Library(sys.argv[2]).open(sys.argv[3]) as gate:\n    \
+                  print(json.dumps(getattr(gate, sys.argv[4])(sys.argv[5])))";
+    let call = |function: &str| -> Value {
+        let mut python = Command::new("python3");
+        python.args(["-I", "-B", "-c", script, concat!(env!("CARGO_MANIFEST_DIR"), "/panel-hooks")]);
+        let output =
+            python.arg(&library).arg(world.config()).args([function, &alice.user.name]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    first(&call("backup_attach"), "attached");
+    assert!(alice.project().exists());
+    assert_eq!(call("backup_detach")["removed"], 1);
+    assert_eq!(alice.left(), Vec::<String>::new());
+}
+
+/// A broker, and the program as every user may run it.
+#[test]
+fn the_json_of_an_order_is_the_same_for_root_and_for_the_account() {
+    use std::os::unix::process::CommandExt;
+    needs_root!();
+    let world = Travel::start("");
+    let program = world.path("panelgate");
+    run(Command::new("cp").arg(env!("CARGO_BIN_EXE_panelgate")).arg(&program));
+    let socket = world.path("broker.sock");
+    let mut broker = world.command(&[]);
+    broker.arg("--socket").arg(&socket).arg("broker").stdout(Stdio::null()).stderr(Stdio::null());
+    let _broker = crate::travel_world::Running(broker.spawn().unwrap());
+    wait_for("the broker", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    let alice = &world.alice;
+    let own = |more: &[&str]| -> Value {
+        let mut command = Command::new(&program);
+        command.arg("--socket").arg(&socket).args(["backup", "create", &alice.site, "--json"]).args(more);
+        let output = command.uid(alice.user.uid).gid(alice.user.gid).current_dir("/").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let roots = |more: &[&str]| world.json(&[&["backup", "create", &alice.site], more].concat());
+    let (first, second) = (roots(&[]), own(&[]));
+    assert_eq!((&first[0]["id"], &first[0]["subject"]), (&second[0]["id"], &second[0]["subject"]));
+    let keys = |value: &Value| value[0].as_object().unwrap().keys().cloned().collect::<Vec<String>>();
+    assert_eq!(keys(&first), keys(&second));
+    assert_eq!((&first[0]["joined"], &second[0]["joined"]), (&json!(false), &json!(true)));
+    let _jobs = world.jobs();
+    let (first, second) = (roots(&["--wait"]), own(&["--wait"]));
+    assert_eq!(keys(&first), keys(&second));
+    for key in ["id", "kind", "lane", "subject", "site", "state", "percent", "queued"] {
+        assert_eq!(first[0][key], second[0][key], "{key}: {first} {second}");
+    }
+}

@@ -100,6 +100,7 @@ fn the_button_the_list_and_the_pages() {
     assert_eq!(browser.text(".pg-title"), "Panelgate on this server");
     let admin = "/modules/panelgate/index.php/admin/index";
     look_at(&browser, &world, "admin", admin, &LOOKS[..4]);
+    look_at(&browser, &world, "doctor", "/modules/panelgate/index.php/admin/doctor", &[LOOKS[0], LOOKS[3]]);
     // A calm page when the service is away, and its button works again afterwards.
     world.stop_broker();
     sign_in(&browser, &world, "alice");

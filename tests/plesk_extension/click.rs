@@ -69,6 +69,13 @@ fn a_click_opens_what_is_the_visitors_and_nothing_else() {
     assert_eq!(world.request("HEAD", "alice", &index(MAIN), &[], None).status, 200);
     assert_eq!(world.request("PUT", "alice", &index(MAIN), &[], None).status, 405);
     assert_eq!(world.builder.requests().len(), calls, "what is refused never reaches the builder");
+    // By name, as people write it: what a long list asks for.
+    for (name, address) in
+        [("alice.example", 303), ("%20b%C3%BCcher.example", 303), ("bob.example", 404), ("no.example", 404)]
+    {
+        assert_eq!(world.get("alice", &format!("{INDEX}?site={name}")).status, address, "{name}");
+    }
+    refused("alice", &format!("{INDEX}?site=a%00b"), 400, BadRequest);
     // The administrator may open everybody's, and is led to their own page otherwise.
     assert_eq!(world.get("admin", &index(OF_B)).status, 303);
     assert!(world.get("admin", INDEX).location.ends_with("/admin/index"));

@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
+use crate::click::INDEX;
 use crate::world::{IDN, MAIN, OF_B, World, frame};
 
 /// Loads the listener as the panel does and tells it of an event.
 fn tell(world: &World, action: &str, number: u32, old: Value, new: Value) {
     let file = world.path("psa/admin/plib/modules/panelgate/library/EventListener.php");
     let lines = format!(
-        "interface EventListener {{ public function handleEvent($type, $id, $action, $old, $new); }}\n\
+        "foreach (spl_autoload_functions() as $loader) {{ spl_autoload_unregister($loader); }}\n\
+         interface EventListener {{ public function handleEvent($type, $id, $action, $old, $new); }}\n\
          $listener = require '{}';\n\
          if (!in_array('{action}', $listener->filterActions(), true)) {{ exit(3); }}\n\
          $listener->handleEvent('domain', {number}, '{action}', json_decode('{old}', true), json_decode('{new}', true));\necho 'done';",
@@ -23,6 +25,8 @@ fn tell(world: &World, action: &str, number: u32, old: Value, new: Value) {
 fn the_listener_names_the_account_and_nothing_else() {
     crate::needs_root!();
     let mut world = World::start();
+    // A slow machine is no reason.
+    world.set("/settings/eventTimeout", json!(60_000));
     let answered = frame(r#"{"v":1,"ok":{}}"#);
     let pretender = world.pretend(move |_| answered.clone());
     let mut seen = 0;
@@ -36,7 +40,12 @@ fn the_listener_names_the_account_and_nothing_else() {
             assert_eq!(request["args"].as_object().unwrap().len(), 1, "{request}");
             assert!(!request.to_string().contains("secret"), "{request}");
         }
-        fresh.iter().map(|request| request["args"]["account"].as_str().unwrap().to_owned()).collect()
+        fresh
+            .iter()
+            .map(|request| {
+                request["args"].as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()
+            })
+            .collect()
     };
     let name = |name: &str| json!({ "Domain Name": name, "System User Password": "secret" });
     assert_eq!(accounts(&world, "domain_create", MAIN, json!({}), name("alice.example")), ["pgalice"]);
@@ -48,6 +57,10 @@ fn the_listener_names_the_account_and_nothing_else() {
     let old = json!({ "Domain Name": "gone.example", "System User": "pggone" });
     assert_eq!(accounts(&world, "domain_delete", 999, old, json!({})), ["pggone"]);
     assert_eq!(accounts(&world, "domain_delete", 999, json!({}), json!([])), Vec::<String>::new());
+    assert_eq!(
+        accounts(&world, "site_delete", 999, json!({ "Domain Name": "gone.example" }), json!([])),
+        ["gone.example"]
+    );
     // A subscription that moved, and a customer with all that is theirs.
     let moved =
         (json!({ "system_user": "pgold" }), json!({ "system_user": "pgbob", "domain_name": "bob.example" }));
@@ -60,6 +73,26 @@ fn the_listener_names_the_account_and_nothing_else() {
     // What cannot be an account's name goes no further.
     let odd = json!({ "system_user": "../root", "domain_name": ["x"] });
     assert_eq!(accounts(&world, "site_delete", 999, odd, json!({})), Vec::<String>::new());
+}
+
+/// From the panel's process to the store.
+#[test]
+fn what_the_listener_says_is_queued() {
+    crate::needs_root!();
+    let world = World::start();
+    world.set("/settings/eventTimeout", json!(60_000));
+    let waiting = || -> Value {
+        let remote = panelgate::gateway::Remote::new(&world.socket());
+        remote.call("status", None, &json!({})).unwrap()["jobs"]["waiting"].clone()
+    };
+    let event = || tell(&world, "domain_update", MAIN, json!({}), json!({ "Domain Name": "alice.example" }));
+    event();
+    assert_eq!(waiting(), 0, "nobody has opened it yet: there is nothing that could have changed");
+    assert_eq!(world.get("alice", &format!("{INDEX}?site_id={MAIN}")).status, 303);
+    event();
+    assert_eq!(waiting(), 1);
+    event();
+    assert_eq!(waiting(), 1, "what waits already is not waited for twice");
 }
 
 #[test]
@@ -135,6 +168,7 @@ fn handlers_come_and_go_with_the_extension_and_no_others_are_touched() {
 fn the_administrators_page_shows_what_is_and_is_nobody_elses() {
     crate::needs_root!();
     const ADMIN: &str = "/modules/panelgate/index.php/admin/index";
+    const DOCTOR: &str = "/modules/panelgate/index.php/admin/doctor";
     let mut world = World::start();
     let page = world.get("admin", ADMIN);
     assert_eq!(page.status, 200, "{page:?}");
@@ -147,14 +181,23 @@ fn the_administrators_page_shows_what_is_and_is_nobody_elses() {
     world.extension_script("register.php");
     let page = world.get("admin", ADMIN);
     assert!(page.body.contains("<bdi dir=\"ltr\">5</bdi>"), "five handlers: {page:?}");
+    // The examination; a broker that is making one already is asked again.
+    let mut page = world.get("admin", DOCTOR);
+    crate::common::wait_for("the examination", || {
+        page = world.get("admin", DOCTOR);
+        page.status == 200
+    });
+    assert!(page.body.contains("configuration-file") && page.body.contains("In order"), "{page:?}");
     assert_eq!(world.get("alice", ADMIN).body, "Permission denied (panel)");
     // Even where the panel looked away.
     world.set("/no_access_levels", json!(true));
-    for session in ["alice", "nobody"] {
-        let page = world.get(session, ADMIN);
-        assert!(page.status == 403 && !page.body.contains("Jobs waiting"), "{page:?}");
+    for (session, path) in [("alice", ADMIN), ("nobody", ADMIN), ("alice", DOCTOR), ("nobody", DOCTOR)] {
+        let page = world.get(session, path);
+        assert!(page.status == 403 && page.body.contains("You do not have permission"), "{page:?}");
+        assert!(!page.body.contains("Jobs waiting") && !page.body.contains("configuration-file"), "{page:?}");
     }
     world.stop_broker();
+    assert_eq!(world.get("admin", DOCTOR).status, 503);
     let page = world.get("admin", ADMIN);
     assert!(page.status == 200 && page.body.contains("systemctl status panelgate.socket"), "{page:?}");
 }

@@ -151,3 +151,36 @@ fn what_the_broker_says_is_text() {
         assert!(page.status == 503 && page.body.contains(&sentence(Unavailable)), "{bad}: {page:?}");
     }
 }
+
+/// A customer of very many subscriptions: some are asked about, the others are found by their names.
+#[test]
+fn a_list_that_is_too_long_says_so() {
+    crate::needs_root!();
+    let mut world = World::start();
+    let mut facts = world.facts();
+    let numbers: Vec<u32> = (100..130).collect();
+    for number in &numbers {
+        let name = format!("site{number}.example");
+        facts["domains"][number.to_string()] = json!({ "name": name, "login": format!("pg{number}") });
+    }
+    facts["clients"]["5"] = json!({ "login": "many", "domains": numbers });
+    facts["sessions"]["many"] = json!({ "client": 5 });
+    std::fs::write(world.path("world.json"), facts.to_string()).unwrap();
+    let pretender = world.pretend(|request| {
+        let request: serde_json::Value = serde_json::from_str(request).unwrap();
+        let account = request["args"]["account"].as_str().unwrap().to_owned();
+        // One of them is in trouble, which hides none of the others.
+        if account == "pg103" {
+            return frame(r#"{"v":1,"error":{"kind":"suspended","message":"m"}}"#);
+        }
+        let name = format!("site{}.example", &account[2..]);
+        let site = json!({ "domain": name, "kind": "main", "token": "t", "refused": null });
+        frame(&json!({ "v": 1, "ok": { "sites": [site], "next": null } }).to_string())
+    });
+    let page = world.get("many", LIST);
+    assert_eq!(page.status, 200, "{page:?}");
+    assert!(page.body.contains("20 of 30 websites are listed"), "{}", page.body);
+    assert!(page.body.contains("site102.example") && !page.body.contains("site103.example"));
+    assert_eq!(pretender.requests().len(), 21);
+    assert!(world.panel_log().contains("suspended: m"));
+}

@@ -106,6 +106,7 @@ plib/resources/locales/lt-LT.php
 plib/scripts/post-install.php
 plib/scripts/pre-uninstall.php
 plib/scripts/register.php
+plib/views/scripts/admin/doctor.phtml
 plib/views/scripts/admin/index.phtml
 plib/views/scripts/index/failure.phtml
 plib/views/scripts/index/index.phtml

@@ -192,6 +192,17 @@ def use(config, name, site, other):
             raise AssertionError("there is no such job")
         except panelgate.Error as error:
             assert error.code in (status.BACKUP_NOT_FOUND, status.FORBIDDEN), str(error)
+    fails(status.INVALID_ARGUMENT, gate.backup_attach, "../alice")
+    fails(status.INVALID_ARGUMENT, gate.backup_attach, name, b"not/absolute")
+    fails(status.INVALID_ARGUMENT, gate.backup_attach, name, None, 1 << 32)
+    fails(status.INVALID_ARGUMENT, gate.backup_detach, None)
+    if os.geteuid() == 0:
+        # The configuration does not say that projects travel.
+        assert gate.backup_attach(name, b"/nonexistent\xff", 5) == {"account": name, "carry": False, "place": None, "sites": []}
+        assert gate.backup_detach(name) == {"account": name, "removed": 0, "uses": 0}
+    else:
+        fails(status.FORBIDDEN, gate.backup_attach, name)
+        fails(status.FORBIDDEN, gate.backup_detach, name, "/home/x")
     # A panel's user must say for whom it speaks, which these calls cannot.
     speaks_for_others = os.geteuid() != 0 and pwd.getpwuid(os.geteuid()).pw_name != name
     denied = (status.INVALID_ARGUMENT, status.FORBIDDEN) if speaks_for_others else (status.SITE_NOT_YOURS, status.SITE_NOT_FOUND, status.FORBIDDEN)

@@ -19,16 +19,20 @@ find "$plugin" -type f -exec chmod 644 {} +
 chmod 755 "$plugin"/user/* "$plugin"/scripts/*.sh "$plugin"/hooks/*.sh
 sed -i 's/^installed=.*/installed=yes/' "$plugin/plugin.conf"
 
-# The switch in packages. A package that was never saved since has none: what holds then is missing_item in the configuration.
+# The switch in packages, and for how many sites. A package that was never saved since has neither: what holds then is missing_item in the configuration,
+# and no limit.
 items=${plugin%/plugins/panelgate}/data/admin/custom_package_items.conf
-if [ -d "${items%/*}" ] && [ ! -L "$items" ] && ! grep -q '^panelgate=' "$items" 2>/dev/null; then
+if [ -d "${items%/*}" ] && [ ! -L "$items" ]; then
     if [ ! -e "$items" ]; then
         (umask 027 && : >"$items")
         chown diradmin:diradmin "$items" 2>/dev/null
     elif [ -n "$(tail -c 1 "$items")" ]; then
         echo >>"$items"
     fi
-    echo 'panelgate=type=checkbox&string=Website Builder&desc=Accounts may edit their websites with the builder&checked=yes' >>"$items"
+    grep -q '^panelgate=' "$items" ||
+        echo 'panelgate=type=checkbox&string=Website Builder&desc=Accounts may edit their websites with the builder&checked=yes' >>"$items"
+    grep -q '^panelgate_sites=' "$items" ||
+        echo 'panelgate_sites=type=text&string=Websites with the builder&desc=A number, or unlimited&default=unlimited' >>"$items"
 fi
 
 if [ -x /usr/bin/panelgate ]; then

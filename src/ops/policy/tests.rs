@@ -8,6 +8,7 @@ fn account(name: &str, uid: u32) -> Account {
         owner: None,
         plan: None,
         addons: Vec::new(),
+        site_limit: None,
         locale: None,
         contact: None,
         suspended: false,
@@ -117,6 +118,7 @@ fn which_sites_can_be_opened() {
 fn what_is_not_about_accounts_is_roots_and_status_the_panels_too() {
     for operation in [
         Operation::ViewStatus,
+        Operation::Examine,
         Operation::ViewAudit,
         Operation::Revoke,
         Operation::ClaimSite,
@@ -125,7 +127,7 @@ fn what_is_not_about_accounts_is_roots_and_status_the_panels_too() {
         Operation::TellEvents,
     ] {
         for (index, principal) in principals().iter().enumerate() {
-            let status = operation == Operation::ViewStatus;
+            let status = [Operation::ViewStatus, Operation::Examine].contains(&operation);
             let want = index == 0 || (status && [1, 6].contains(&index));
             let got = allow(principal, operation, PanelKind::CPanel).is_ok();
             assert_eq!(got, want, "{principal}: {}", operation.name());

@@ -33,6 +33,8 @@ pub(super) struct UserFile {
     pub(super) feature_list: String,
     /// `FEATURE-name`: what holds for this account whatever its list says.
     pub(super) feature_override: Option<bool>,
+    /// The feature's name and `_sites`: a package extension's field.
+    pub(super) site_limit: Option<u32>,
 }
 
 impl UserFile {
@@ -57,6 +59,7 @@ impl UserFile {
             main_domain: value_of(&file, "DNS", |text| Domain::new(text).map_err(|error| error.to_string()))?,
             feature_list: value_of(&file, "FEATURELIST", list_name)?.unwrap_or_else(|| "default".to_owned()),
             feature_override: feature_override(&file, feature)?,
+            site_limit: detail::site_limit(name, &file, feature)?,
         })
     }
 }

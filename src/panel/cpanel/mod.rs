@@ -78,6 +78,7 @@ impl Panel for CPanel {
             owner: file.owner,
             plan: file.plan,
             addons: Vec::new(),
+            site_limit: file.site_limit,
             locale: file.locale,
             contact: file.contact,
             suspended: file.suspended || maps::is_marked_suspended(&self.tree, name)?,

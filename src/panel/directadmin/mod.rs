@@ -105,6 +105,7 @@ impl Panel for DirectAdmin {
             owner: conf.owner.clone(),
             plan: conf.plan.clone(),
             addons: Vec::new(),
+            site_limit: conf.site_limit,
             locale: conf.locale.clone(),
             contact: conf.contact.clone(),
             suspended: conf.suspended,

@@ -35,6 +35,8 @@ pub(super) struct UserConf {
     pub(super) suspended: bool,
     /// The package item that switches the builder on; `None` if the file does not have it.
     pub(super) feature: Option<bool>,
+    /// The package item of the feature's name and `_sites`.
+    pub(super) site_limit: Option<u32>,
     /// Whether `plugins_allow` and `plugins_deny` let the account use the plugin.
     pub(super) plugin_allowed: bool,
 }
@@ -64,6 +66,7 @@ impl UserConf {
             ip: text("ip")?,
             suspended: flag(&file, "suspended")?.unwrap_or(false),
             feature: flag(&file, feature.as_str())?,
+            site_limit: detail::site_limit(name, &file, feature)?,
             plugin_allowed: plugin_allowed(&file)?,
         })
     }

@@ -123,6 +123,7 @@ impl Subscription {
             owner: self.owner,
             plan: self.plan,
             addons: self.addons,
+            site_limit: None,
             locale: self.locale,
             contact: self.contact,
             suspended: self.suspended,

@@ -92,5 +92,5 @@ fn parse(bytes: &[u8]) -> Option<Response> {
     for field in parsed.headers.iter() {
         headers.add(field.name, std::str::from_utf8(field.value).ok()?);
     }
-    Some(Response { status: parsed.code?, headers, body: bytes[used..].to_vec() })
+    Some(Response { status: parsed.code?, headers, body: bytes[used..].to_vec(), made: 0 })
 }

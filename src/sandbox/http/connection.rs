@@ -4,12 +4,16 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::message::made_byte;
 use super::server::Deadline;
 use super::{Headers, Limits, Request, Response};
 use crate::limits;
 
 /// How many bytes one read takes.
 const READ_BYTES: usize = 8 * 1024;
+
+/// How much of a body is made at once.
+const MADE_BYTES: u64 = 64 * 1024;
 
 /// How long a refused client is listened to, so that it finds the refusal instead of a reset connection.
 const LINGER: Duration = Duration::from_millis(200);
@@ -127,7 +131,14 @@ impl<S: Read + Write> Connection<'_, S> {
 
     fn answer(&mut self, response: &Response, keep: bool, head_only: bool) -> io::Result<()> {
         // Head and body in one write: one record, and no wait for an acknowledgement in between.
-        self.write(&response.to_bytes(keep, head_only))
+        self.write(&response.to_bytes(keep, head_only))?;
+        let (mut at, all) = (0, if head_only { 0 } else { response.made });
+        while at < all {
+            let piece: Vec<u8> = (at..all.min(at + MADE_BYTES)).map(made_byte).collect();
+            self.write(&piece)?;
+            at += piece.len() as u64;
+        }
+        Ok(())
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {

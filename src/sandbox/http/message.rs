@@ -64,12 +64,19 @@ pub struct Response {
     pub headers: Headers,
     /// The body.
     pub body: Vec<u8>,
+    /// So many further bytes of the body, which are [made](made_byte) while they are sent: for bodies that are larger than the memory should be.
+    pub made: u64,
+}
+
+/// The byte at a place of a body that is made while it is sent.
+pub(crate) fn made_byte(at: u64) -> u8 {
+    (at % 251) as u8
 }
 
 impl Response {
     /// A response with a status and nothing else.
     pub fn new(status: u16) -> Self {
-        Self { status, headers: Headers::default(), body: Vec::new() }
+        Self { status, headers: Headers::default(), body: Vec::new(), made: 0 }
     }
 
     /// A response with a body of a media type.
@@ -99,7 +106,7 @@ impl Response {
         self
     }
 
-    /// Head and body as bytes. A field that would break the head turns the whole into a response with status 500.
+    /// Head and body as bytes, without what is made while it is sent. A field that would break the head turns the whole into a response with status 500.
     pub(super) fn to_bytes(&self, keep: bool, without_body: bool) -> Vec<u8> {
         if !self.headers.iter().all(|(name, value)| is_token(name) && is_value(value)) || self.status < 200 {
             return Self::text(500, "The response has a field that cannot be sent.")
@@ -110,7 +117,9 @@ impl Response {
             bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
         }
         if !matches!(self.status, 204 | 304) {
-            bytes.extend_from_slice(format!("Content-Length: {}\r\n", self.body.len()).as_bytes());
+            bytes.extend_from_slice(
+                format!("Content-Length: {}\r\n", self.body.len() as u64 + self.made).as_bytes(),
+            );
         }
         bytes.extend_from_slice(if keep { b"\r\n" } else { b"Connection: close\r\n\r\n" });
         if !without_body && !matches!(self.status, 204 | 304) {

@@ -7,6 +7,7 @@ mod connection;
 mod message;
 mod server;
 
+pub(super) use message::made_byte;
 pub use message::{Headers, Request, Response};
 pub use server::{Server, Socket, serve, serve_with};
 

@@ -29,6 +29,7 @@ pub(in crate::web) fn overview(samples: &[Sample<'_>]) -> Overview {
         owner: None,
         plan: Some("Gold <& \"more\"> | a".into()),
         addons: Vec::new(),
+        site_limit: None,
         locale: None,
         contact: None,
         suspended: false,

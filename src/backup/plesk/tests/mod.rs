@@ -56,6 +56,7 @@ pub(super) fn account(main: &str) -> Account {
         owner: None,
         plan: None,
         addons: Vec::new(),
+        site_limit: None,
         locale: None,
         contact: None,
         suspended: false,

@@ -7,24 +7,62 @@ class AdminController extends pm_Controller_Action
 {
     protected $_accessLevel = 'admin';
 
+    /** @var string */
+    private $reference;
+
+    public function init()
+    {
+        parent::init();
+        $this->reference = Modules_Panelgate_Reference::random();
+    }
+
+    /** What is seen at a glance. */
     public function indexAction()
     {
-        $reference = Modules_Panelgate_Reference::random();
+        if (!$this->isAllowed()) {
+            return;
+        }
+        $this->view->health = Modules_Panelgate_Health::look($this->reference);
+        $this->view->list = pm_Context::getActionUrl('index', 'list');
+        $this->view->examine = pm_Context::getActionUrl('admin', 'doctor');
+    }
+
+    /** What `panelgate doctor` finds; it may take a while. */
+    public function doctorAction()
+    {
+        if (!$this->isAllowed()) {
+            return;
+        }
+        try {
+            $this->view->found = Modules_Panelgate_Health::examine($this->reference);
+        } catch (Modules_Panelgate_Failure $failure) {
+            $this->showFailure($failure, pm_Context::getActionUrl('admin', 'doctor'));
+        }
+    }
+
+    /** Makes ready what both pages have, or shows why there is none; the panel's access level is not relied on. */
+    private function isAllowed(): bool
+    {
         $this->getResponse()->setHeader('Cache-Control', 'no-store', true);
         $words = Modules_Panelgate_Words::ofVisitor();
         $this->view->words = $words;
         $this->view->pageTitle = $words->text('page.title');
-        // The panel looks at the access level; this does not rely on it.
-        if (!pm_Session::isExist() || pm_Session::getClient()->isAdmin() !== true) {
-            pm_Log::warn("panelgate $reference: forbidden: the administrator's page");
-            $this->getResponse()->setHttpResponseCode(403);
-            $this->view->sentence = $words->text('error.forbidden');
-            $this->view->reference = $reference;
-            $this->view->retry = null;
-            $this->renderScript('index/failure.phtml');
-            return;
+        if (pm_Session::isExist() && pm_Session::getClient()->isAdmin() === true) {
+            return true;
         }
-        $this->view->health = Modules_Panelgate_Health::look($reference);
-        $this->view->list = pm_Context::getActionUrl('index', 'list');
+        $this->showFailure(new Modules_Panelgate_Failure('forbidden', 'the administrator\'s page'), null);
+        return false;
+    }
+
+    private function showFailure(Modules_Panelgate_Failure $failure, ?string $again): void
+    {
+        pm_Log::warn("panelgate {$this->reference}: {$failure->kind()}: {$failure->getMessage()}");
+        if (Modules_Panelgate_Settings::isOn('realStatus')) {
+            $this->getResponse()->setHttpResponseCode($failure->status());
+        }
+        $this->view->sentence = $this->view->words->text('error.' . $failure->kind());
+        $this->view->reference = $this->reference;
+        $this->view->retry = $again;
+        $this->renderScript('index/failure.phtml');
     }
 }

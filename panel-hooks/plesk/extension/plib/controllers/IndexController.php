@@ -24,8 +24,9 @@ class IndexController extends pm_Controller_Action
         $this->guarded(function (): void {
             $visitor = $this->visitor(['GET', 'HEAD']);
             $id = $this->getRequest()->getQuery('site_id') ?? $this->getRequest()->getQuery('dom_id');
-            if ($id !== null) {
-                $domain = $visitor->domain($id);
+            $name = $this->getRequest()->getQuery('site');
+            if ($id !== null || $name !== null) {
+                $domain = $id !== null ? $visitor->domain($id) : $visitor->named($name);
                 $this->openSession($visitor, $domain, (string)$domain->getName(), []);
             } elseif ($visitor->isAdmin()) {
                 $this->target = ['admin/index', []];
@@ -122,6 +123,7 @@ class IndexController extends pm_Controller_Action
         $this->view->chooser = $chooser;
         $this->view->formToken = Modules_Panelgate_FormToken::current();
         $this->view->action = pm_Context::getActionUrl('index', 'open');
+        $this->view->find = pm_Context::getActionUrl('index', 'index');
         $this->render('index');
     }
 

@@ -22,10 +22,12 @@ final class Modules_Panelgate_Broker
     private $socket;
     /** @var float */
     private $seconds;
+    /** @var float|null when the time is up, from the first request on */
+    private $end;
 
     /**
      * @param string $socket absolute path of the broker's socket
-     * @param float $seconds how long one answer may take, from connecting to its last byte
+     * @param float $seconds how long all that is asked of this object may take together
      */
     public function __construct(string $socket = self::SOCKET, float $seconds = 60.0)
     {
@@ -43,7 +45,8 @@ final class Modules_Panelgate_Broker
      */
     public function ask(string $op, array $args, string $reference)
     {
-        $end = microtime(true) + $this->seconds;
+        $this->end = $this->end ?? microtime(true) + $this->seconds;
+        $end = $this->end;
         $request = ['v' => self::VERSION, 'op' => $op, 'reference' => $reference, 'args' => (object)$args];
         try {
             $body = json_encode($request, JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES, self::JSON_DEPTH);
@@ -171,12 +174,17 @@ final class Modules_Panelgate_Broker
     /** @param resource $stream */
     private function wait($stream, bool $writing, float $end): void
     {
-        $left = $end - microtime(true);
-        $read = $writing ? [] : [$stream];
-        $write = $writing ? [$stream] : [];
-        $except = [];
-        $seconds = (int)max(0, floor($left));
-        $ready = $left > 0 ? @stream_select($read, $write, $except, $seconds, (int)(($left - $seconds) * 1e6)) : 0;
+        do {
+            $left = $end - microtime(true);
+            $read = $writing ? [] : [$stream];
+            $write = $writing ? [$stream] : [];
+            $except = [];
+            $seconds = (int)max(0, floor($left));
+            $rest = (int)(($left - $seconds) * 1e6);
+            $ready = $left > 0 ? @stream_select($read, $write, $except, $seconds, $rest) : 0;
+            // A signal came in between.
+            usleep($ready === false ? 1000 : 0);
+        } while ($ready === false);
         if ($ready !== 1) {
             throw $this->unavailable('it gave no answer in time');
         }

@@ -7,7 +7,7 @@ declare(strict_types=1);
  */
 final class Modules_Panelgate_Chooser
 {
-    /** Subscriptions that are asked about; the panel's own lists lead to the others. */
+    /** Subscriptions that are asked about; websites of others are opened by their names. */
     public const SUBSCRIPTIONS = 20;
     /** Rows that a page shows. */
     public const ROWS = 500;
@@ -36,6 +36,7 @@ final class Modules_Panelgate_Chooser
         $failures = [];
         foreach ($visitor->domains(true) as $main) {
             if (count($chooser->accounts) >= self::SUBSCRIPTIONS) {
+                $chooser->total = count($known);
                 break;
             }
             try {
@@ -54,7 +55,8 @@ final class Modules_Panelgate_Chooser
         usort($chooser->rows, static function (array $a, array $b): int {
             return [$a['kind'] !== 'main', $a['shown']] <=> [$b['kind'] !== 'main', $b['shown']];
         });
-        $chooser->total = count($chooser->rows);
+        $chooser->total = max($chooser->total, count($chooser->rows));
+        $chooser->rows = array_slice($chooser->rows, 0, self::ROWS);
         $chooser->plan = count($chooser->accounts) === 1 ? $chooser->plan : null;
         return $chooser;
     }

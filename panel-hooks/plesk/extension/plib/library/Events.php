@@ -12,6 +12,8 @@ final class Modules_Panelgate_Events
 {
     public const DOMAIN = 'domain';
     public const CLIENT = 'client';
+    /** Something that one account cannot be named for: the handlers tell it, the listener does not. */
+    public const OTHER = 'other';
 
     /** The names, as `plesk bin event_handler` and the listener have them, with whose number an event has. */
     public const ALL = [
@@ -39,7 +41,17 @@ final class Modules_Panelgate_Events
         'phys_hosting_create' => self::DOMAIN,
         'phys_hosting_update' => self::DOMAIN,
         'phys_hosting_delete' => self::DOMAIN,
+        'forwarding_create' => self::DOMAIN,
+        'forwarding_update' => self::DOMAIN,
+        'forwarding_delete' => self::DOMAIN,
+        'domain_guid_update' => self::DOMAIN,
         'client_status_update' => self::CLIENT,
+        'client_delete' => self::OTHER,
+        'client_guid_update' => self::OTHER,
+        'reseller_status_update' => self::OTHER,
+        'reseller_delete' => self::OTHER,
+        'template_domain_update' => self::OTHER,
+        'template_domain_delete' => self::OTHER,
     ];
 
     /** Higher runs first; the middle is polite. */

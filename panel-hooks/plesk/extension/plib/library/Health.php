@@ -34,9 +34,29 @@ final class Modules_Panelgate_Health
         $health->check('events', static function (): array {
             $command = Modules_Panelgate_Settings::path('eventCommand');
             $count = count(array_filter(Modules_Panelgate_Events::registered($command)));
-            return [$count > 0, null, (string)$count];
+            return [$count > 0 || !Modules_Panelgate_Settings::isOn('eventHandlers'), null, (string)$count];
         });
         return $health;
+    }
+
+    /**
+     * What `panelgate doctor` finds, which the broker may have to find out first.
+     *
+     * @return array<int, array{name: string, state: string, text: string, advice: string}>
+     * @throws Modules_Panelgate_Failure what the broker says
+     */
+    public static function examine(string $reference): array
+    {
+        $report = Modules_Panelgate_Settings::broker()->ask('doctor', [], $reference);
+        $found = [];
+        foreach (is_array($report) && is_array($report['checks'] ?? null) ? $report['checks'] : [] as $check) {
+            $line = [];
+            foreach (['name', 'state', 'text', 'advice'] as $part) {
+                $line[$part] = is_array($check) && is_string($check[$part] ?? null) ? $check[$part] : '';
+            }
+            $found[] = $line;
+        }
+        return $found;
     }
 
     /** The version of this extension, which is the one of the package that it came with. */

@@ -12,6 +12,7 @@ final class Modules_Panelgate_Settings
     public const DEFAULTS = [
         'socket' => Modules_Panelgate_Broker::SOCKET,
         'timeout' => 60,
+        'eventTimeout' => 80,
         'newWindow' => true,
         'realStatus' => true,
         'redirect' => true,
@@ -23,10 +24,13 @@ final class Modules_Panelgate_Settings
     /** The broker, with the time that a page may wait for it. */
     public static function broker(): Modules_Panelgate_Broker
     {
-        $seconds = self::value('timeout');
-        $possible = is_numeric($seconds) && $seconds >= 1 && $seconds <= 600;
-        $seconds = (float)($possible ? $seconds : self::DEFAULTS['timeout']);
-        return new Modules_Panelgate_Broker(self::path('socket'), $seconds);
+        return new Modules_Panelgate_Broker(self::path('socket'), self::number('timeout', 600));
+    }
+
+    /** How long the listener may hold up what the panel does, in seconds. */
+    public static function eventSeconds(): float
+    {
+        return self::number('eventTimeout', 60000) / 1000;
     }
 
     /** A setting that is on or off. */
@@ -41,6 +45,13 @@ final class Modules_Panelgate_Settings
     {
         $value = self::value($name);
         return is_string($value) && preg_match('~^/[A-Za-z0-9._/-]+$~D', $value) === 1 ? $value : self::DEFAULTS[$name];
+    }
+
+    /** A setting that is a number from 1 to a bound. */
+    private static function number(string $name, int $most): float
+    {
+        $value = self::value($name);
+        return (float)(is_numeric($value) && $value >= 1 && $value <= $most ? $value : self::DEFAULTS[$name]);
     }
 
     /** @return mixed */

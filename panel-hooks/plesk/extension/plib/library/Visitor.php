@@ -54,6 +54,25 @@ final class Modules_Panelgate_Visitor
     }
 
     /**
+     * The domain of that name, as people write it, if it is theirs.
+     *
+     * @param mixed $name as the request has it
+     * @throws Modules_Panelgate_Failure "site-not-found"
+     */
+    public function named($name): pm_Domain
+    {
+        if (!is_string($name) || strlen($name) > 1000 || preg_match('/^[^\x00-\x20\x7f]+$/D', trim($name)) !== 1) {
+            throw new Modules_Panelgate_Failure('bad-request', 'the request names no domain');
+        }
+        try {
+            $domain = pm_Domain::getByName(trim($name));
+        } catch (pm_Exception $error) {
+            throw new Modules_Panelgate_Failure('site-not-found', 'there is no domain of that name', $error);
+        }
+        return $this->domain((string)$domain->getId());
+    }
+
+    /**
      * Refuses a name that the panel knows as a domain of somebody else. What the panel does not know by that name (an
      * alias) is left to the broker, which only opens what belongs to the account.
      *

@@ -4,7 +4,9 @@
 
 $messages = [
     'admin.checks' => 'الفحوص',
-    'admin.doctor' => 'الفحص الكامل، مع ما ينبغي فعله بشأن كل نتيجة، يجريه root من سطر الأوامر:',
+    'admin.doctor' => 'الفحص نفسه من سطر الأوامر بصفة root:',
+    'admin.examine' => 'فحص الخادم',
+    'admin.examined' => 'نتائج الفحص',
     'admin.failed' => 'المهام المتروكة',
     'admin.lead' => 'ما تُبلغ به الخدمة التي تقف خلف أداة إنشاء المواقع. لا يمكن تغيير أي شيء في هذه الصفحة.',
     'admin.opened' => 'الجلسات المفتوحة',
@@ -17,7 +19,7 @@ $messages = [
     'admin.workers' => 'عمليات النشر الجارية',
     'button.description' => 'تحرير هذا الموقع في أداة إنشاء المواقع',
     'check.events' => 'لوحة التحكم تُبلغ بالأحداث',
-    'check.events.help' => 'شغّل panelgate setup --repair بصفة root. وحتى ذلك الحين تُلاحَظ التغييرات في لوحة التحكم لاحقًا.',
+    'check.events.help' => 'شغّل plesk bin extension --exec panelgate register.php بصفة root: فهو يسجّلها أو يبيّن سبب التعذّر. وحتى ذلك الحين قد تُلاحَظ التغييرات في لوحة التحكم لاحقًا.',
     'check.good' => 'سليم',
     'check.jobs' => 'المهام تُنفَّذ ولم تُترك أي مهمة',
     'check.jobs.help' => 'راجع systemctl status panelgate-jobs.service، و panelgate jobs بصفة root.',

@@ -4,7 +4,9 @@
 
 $messages = [
     'admin.checks' => 'Prüfungen',
-    'admin.doctor' => 'Die vollständige Untersuchung mit Hinweisen zu jedem Befund macht root auf der Kommandozeile:',
+    'admin.doctor' => 'Dieselbe Untersuchung, auf der Kommandozeile als root:',
+    'admin.examine' => 'Server untersuchen',
+    'admin.examined' => 'Was die Untersuchung ergab',
     'admin.failed' => 'Aufgegebene Aufträge',
     'admin.lead' => 'Was der Dienst hinter dem Website-Baukasten meldet. Auf dieser Seite lässt sich nichts ändern.',
     'admin.opened' => 'Geöffnete Sitzungen',
@@ -17,7 +19,7 @@ $messages = [
     'admin.workers' => 'Laufende Veröffentlichungen',
     'button.description' => 'Diese Website im Website-Baukasten bearbeiten',
     'check.events' => 'Das Panel meldet Ereignisse',
-    'check.events.help' => 'Führen Sie als root panelgate setup --repair aus. Bis dahin werden Änderungen im Panel erst später bemerkt.',
+    'check.events.help' => 'Führen Sie als root plesk bin extension --exec panelgate register.php aus: Das richtet sie ein oder sagt, warum nicht. Bis dahin werden Änderungen im Panel womöglich später bemerkt.',
     'check.good' => 'In Ordnung',
     'check.jobs' => 'Aufträge werden erledigt, keiner wurde aufgegeben',
     'check.jobs.help' => 'Sehen Sie sich systemctl status panelgate-jobs.service an, und als root panelgate jobs.',

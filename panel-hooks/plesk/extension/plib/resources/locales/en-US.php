@@ -4,7 +4,9 @@
 
 $messages = [
     'admin.checks' => 'Checks',
-    'admin.doctor' => 'The whole examination, with what to do about each finding, is made on the command line by root:',
+    'admin.doctor' => 'The same examination, on the command line as root:',
+    'admin.examine' => 'Examine the server',
+    'admin.examined' => 'What the examination found',
     'admin.failed' => 'Jobs given up',
     'admin.lead' => 'What the service behind the Website Builder reports. Nothing can be changed on this page.',
     'admin.opened' => 'Sessions opened',
@@ -17,7 +19,7 @@ $messages = [
     'admin.workers' => 'Publications in progress',
     'button.description' => 'Edit this website in the Website Builder',
     'check.events' => 'The panel reports events',
-    'check.events.help' => 'Run panelgate setup --repair as root. Until then, changes in the panel are noticed later.',
+    'check.events.help' => 'Run plesk bin extension --exec panelgate register.php as root: it registers them, or says why it cannot. Until then, changes in the panel may be noticed later.',
     'check.good' => 'In order',
     'check.jobs' => 'Jobs are done, none was given up',
     'check.jobs.help' => 'Look at systemctl status panelgate-jobs.service, and at panelgate jobs as root.',

@@ -4,7 +4,9 @@
 
 $messages = [
     'admin.checks' => 'Comprobaciones',
-    'admin.doctor' => 'El examen completo, con lo que hay que hacer en cada caso, lo hace root en la línea de comandos:',
+    'admin.doctor' => 'El mismo examen, en la línea de comandos como root:',
+    'admin.examine' => 'Examinar el servidor',
+    'admin.examined' => 'Resultado del examen',
     'admin.failed' => 'Tareas abandonadas',
     'admin.lead' => 'Lo que informa el servicio del creador de sitios web. En esta página no se puede cambiar nada.',
     'admin.opened' => 'Sesiones abiertas',
@@ -17,7 +19,7 @@ $messages = [
     'admin.workers' => 'Publicaciones en curso',
     'button.description' => 'Editar este sitio en el creador de sitios web',
     'check.events' => 'El panel informa de los eventos',
-    'check.events.help' => 'Ejecute panelgate setup --repair como root. Hasta entonces, los cambios en el panel se notan más tarde.',
+    'check.events.help' => 'Ejecute plesk bin extension --exec panelgate register.php como root: los registra o dice por qué no puede. Hasta entonces, los cambios en el panel pueden notarse más tarde.',
     'check.good' => 'En orden',
     'check.jobs' => 'Las tareas se realizan y ninguna se ha abandonado',
     'check.jobs.help' => 'Consulte systemctl status panelgate-jobs.service y, como root, panelgate jobs.',

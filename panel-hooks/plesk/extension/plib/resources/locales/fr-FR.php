@@ -4,7 +4,9 @@
 
 $messages = [
     'admin.checks' => 'Vérifications',
-    'admin.doctor' => 'L’examen complet, avec la marche à suivre pour chaque constat, se fait en ligne de commande par root :',
+    'admin.doctor' => 'Le même examen, en ligne de commande en tant que root :',
+    'admin.examine' => 'Examiner le serveur',
+    'admin.examined' => 'Résultat de l’examen',
     'admin.failed' => 'Tâches abandonnées',
     'admin.lead' => 'Ce que signale le service du créateur de sites. Rien ne peut être modifié sur cette page.',
     'admin.opened' => 'Sessions ouvertes',
@@ -17,7 +19,7 @@ $messages = [
     'admin.workers' => 'Publications en cours',
     'button.description' => 'Modifier ce site dans le créateur de sites',
     'check.events' => 'Le panneau signale les événements',
-    'check.events.help' => 'Exécutez panelgate setup --repair en tant que root. D’ici là, les changements dans le panneau sont remarqués plus tard.',
+    'check.events.help' => 'Exécutez plesk bin extension --exec panelgate register.php en tant que root : cela les enregistre ou dit pourquoi c’est impossible. D’ici là, les changements dans le panneau peuvent être remarqués plus tard.',
     'check.good' => 'En ordre',
     'check.jobs' => 'Les tâches sont exécutées, aucune n’a été abandonnée',
     'check.jobs.help' => 'Consultez systemctl status panelgate-jobs.service et, en tant que root, panelgate jobs.',

@@ -4,7 +4,9 @@
 
 $messages = [
     'admin.checks' => 'Patikros',
-    'admin.doctor' => 'Visą patikrą su patarimais dėl kiekvieno radinio root atlieka komandų eilutėje:',
+    'admin.doctor' => 'Ta pati patikra komandų eilutėje, kaip root:',
+    'admin.examine' => 'Patikrinti serverį',
+    'admin.examined' => 'Patikros rezultatai',
     'admin.failed' => 'Nutrauktos užduotys',
     'admin.lead' => 'Ką praneša svetainių kūrimo įrankio tarnyba. Šiame puslapyje nieko keisti negalima.',
     'admin.opened' => 'Atvertos sesijos',
@@ -17,7 +19,7 @@ $messages = [
     'admin.workers' => 'Vykstantys publikavimai',
     'button.description' => 'Redaguoti šią svetainę svetainių kūrimo įrankiu',
     'check.events' => 'Valdymo skydas praneša apie įvykius',
-    'check.events.help' => 'Kaip root paleiskite panelgate setup --repair. Iki tol pakeitimai valdymo skyde pastebimi vėliau.',
+    'check.events.help' => 'Kaip root paleiskite plesk bin extension --exec panelgate register.php: jie bus užregistruoti arba bus pasakyta, kodėl negalima. Iki tol pakeitimai valdymo skyde gali būti pastebėti vėliau.',
     'check.good' => 'Tvarkoje',
     'check.jobs' => 'Užduotys atliekamos, nė viena nenutraukta',
     'check.jobs.help' => 'Peržiūrėkite systemctl status panelgate-jobs.service ir, kaip root, panelgate jobs.',
