@@ -10,8 +10,8 @@ use crate::ops::reconcile::{self, Drift, Finding, Report, Wish};
 
 /// Compare the panel with what Panelgate knows, and look after what no hook has reported
 ///
-/// panelgate-reconcile.timer does it every hour. A site that the panel does not have any more is backed up at the builder and deleted there after the grace time
-/// ([lifecycle] grace), unless it comes back. No more than 5 sites, or 2 % of all if that is more, are found gone at a time.
+/// panelgate-reconcile.timer does it every hour. A site that the panel does not have any more is backed up at the builder and deleted there after the grace time of
+/// the configuration, unless it comes back. No more than 5 sites, or 2 % of all if that is more, are found gone at a time.
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   panelgate reconcile --dry-run

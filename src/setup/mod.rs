@@ -1,6 +1,6 @@
 //! `panelgate setup`: what has to be on a server so that its panel shows the button and the builder can publish.
 //!
-//! A [`plan`] of steps, each of which knows whether it is done, does it, and takes it back. Everything can be run again at any time, and be killed at any
+//! A plan of steps, each of which knows whether it is done, does it, and takes it back. Everything can be run again at any time, and be killed at any
 //! time: what is missing is done by the next run. Files lie below a root folder, which is `/` but for the tests.
 
 mod adopt;

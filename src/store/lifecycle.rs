@@ -156,13 +156,14 @@ impl Store {
         })
     }
 
-    /// Ends the credentials of a key once, as long as it is shut. Gives whether they were ended now.
+    /// Ends the credentials of a key once, as long as it is shut. Gives whether they were ended now. A power cut that takes it takes what was written later too, the end of
+    /// the job that asked for it among that, so that the job does it again.
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Store`].
     pub fn shut(&self, key: &SiteKey, generation: u64) -> Result<bool> {
         let marked = "INSERT INTO lifecycle (key, shut) VALUES (?1, 1) ON CONFLICT (key) DO UPDATE SET shut = 1 WHERE shut = 0";
-        self.with("the credentials cannot be ended", |connection| {
+        self.with_haste("the credentials cannot be ended", |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             if transaction.execute(marked, [key.as_str()])? == 0 {
                 return Ok(false);
