@@ -197,7 +197,7 @@ fn without_root_and_configuration_it_says_who_can() {
         (&["sites", "alice"][..], 5, "broker.sock: it cannot be reached"),
         (&["open", "shop.example"], 5, "broker.sock: it cannot be reached"),
         (&["status"], 5, "broker.sock: it cannot be reached"),
-        (&["doctor"], 4, "only root can do this"),
+        (&["doctor"], 5, "broker.sock: it cannot be reached"),
         (&["audit"], 4, "only root can do this"),
         (&["revoke", "--all"], 4, "only root can do this"),
         (&["site", "claim", "shop.example"], 4, "only root can do this"),
