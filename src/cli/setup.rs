@@ -43,13 +43,15 @@ use crate::sys::terminal;
   panelgate setup --adopt --dry-run   what there is to take over from the vendor's own plugin
   panelgate setup --uninstall         hooks, endpoint and icons go; configuration and data stay
 
-The panel's own updates call `panelgate setup --repair`: it says nothing, asks nothing, does only what is missing, and
-does nothing on a server that was never set up.
+The panel's own updates call `panelgate setup --repair`: it says nothing, asks nothing, does
+only what is missing, and does nothing on a server that was never set up.
 
-Exit code: 0 if everything is in place (or gone); else that of the first failure. What the doctor finds does not count.
+Exit code: 0 if everything is in place (or gone); else that of the first failure.
+What the doctor finds does not count.
 
 JSON:
-  {\"ok\", \"panel\", \"steps\": [{\"name\", \"what\", \"why\", \"state\", \"text\", \"kind\"}], \"doctor\": null or as of doctor --json}
+  {\"ok\", \"panel\", \"steps\": [{\"name\", \"what\", \"why\", \"state\", \"text\", \"kind\"}],
+   \"doctor\": null or as of doctor --json}
   state is ok (nothing to do), done, todo (with --dry-run), fail or skipped.
 
 docs/setup.md says what setup changes on each panel.")]
@@ -161,7 +163,8 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
     } else if arguments.repair {
         complain(&report, output);
     } else {
-        say_end(arguments, &report, output);
+        let failures = doctor.as_ref().is_some_and(|found| !found.ok);
+        say_end(arguments, &report, failures, output);
     }
     Ok(failure.map_or(0, ErrorKind::exit_code))
 }
@@ -356,7 +359,7 @@ fn complain(report: &Report, output: &mut Output) {
     }
 }
 
-fn say_end(arguments: &Arguments, report: &Report, output: &mut Output) {
+fn say_end(arguments: &Arguments, report: &Report, failures: bool, output: &mut Output) {
     let todo = report.steps.iter().any(|step| step.state == State::Todo);
     let (text, style) = match (report.ok, arguments.dry_run, arguments.uninstall) {
         (false, ..) => (
@@ -366,6 +369,7 @@ fn say_end(arguments: &Arguments, report: &Report, output: &mut Output) {
         (_, true, true) => ("This would be taken away.", Style::Doubtful),
         (_, true, _) if todo => ("This would be done.", Style::Doubtful),
         (_, _, true) => ("Everything is taken away; configuration and data are kept.", Style::Good),
+        _ if failures => ("Setup is done, but the doctor found failures: see above.", Style::Doubtful),
         _ => ("Everything is in place.", Style::Good),
     };
     output.line(&[Cell::new(text).style(style)]);

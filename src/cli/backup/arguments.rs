@@ -25,8 +25,11 @@ use crate::types::{Domain, Username};
   panelgate backup status 17 --wait
   panelgate backup prune --keep 3
 
-JSON: download: {\"id\", \"file\", \"size\", \"resumed\", \"sha256\"}; create: an array of {\"id\", \"subject\", \"joined\"}; status, and create with --wait: an
-  array of jobs, as panelgate jobs list prints them; list: an array of
+JSON:
+  download: {\"id\", \"file\", \"size\", \"resumed\", \"sha256\"};
+  create: an array of {\"id\", \"subject\", \"joined\"};
+  status, and create with --wait: an array of jobs, as panelgate jobs list prints them;
+  list: an array of
   {\"id\", \"made\", \"size\", \"account\", \"scope\", \"description\", \"files\": [{\"name\", \"size\", \"sha256\"}]}
   attach: {\"account\", \"carry\", \"place\", \"sites\": [{\"site\", \"state\", \"made\", \"size\", \"note\"}]};
   detach: {\"account\", \"removed\", \"uses\"};

@@ -65,7 +65,7 @@ pub(super) fn file(path: &Path) -> (Finding, Option<Vec<u8>>) {
             (Finding::ok(text), Some(bytes))
         }
         Err(error) if !path.exists() && std::fs::symlink_metadata(path).is_err() => {
-            let advice = "write it ([builder] username and password, [publish] endpoint), or name another one with --config";
+            let advice = "run panelgate setup, which writes it, or name another one with --config";
             (Finding::error_with(&error, advice), None)
         }
         // Others may have written what it says: it is not acted on.
