@@ -89,9 +89,9 @@ pub(super) fn steps_back() -> Vec<Step> {
         step("page", format!("remove {PAGE}"), "", Link(PAGE, "/usr/lib/panelgate/cpanel/jupiter")),
         step("whm-page", format!("remove {WHM_PAGE}"), "", Link(WHM_PAGE, "/usr/lib/panelgate/cpanel/whm")),
         step("extras", "remove what was copied".into(), "", Extras),
-        icon(String::new()),
-        application(String::new()),
-        hooks(),
+        icon(String::new()).back(format!("{UNINSTALL_PLUGIN} {HOME} {THEME_ARGUMENT}")),
+        application(String::new()).back(format!("{UNREGISTER} {APP}")),
+        hooks().back(format!("{MANAGE_HOOKS} delete script {HOOK}")),
     ]
 }
 

@@ -34,7 +34,7 @@ pub(super) fn steps(server: &Server) -> Result<Vec<Step>> {
 
 /// The steps, as far as they are needed to take everything back.
 pub(super) fn steps_back() -> Vec<Step> {
-    vec![step(None)]
+    vec![step(None).back(format!("run {UNINSTALL} and remove {PLUGIN}"))]
 }
 
 fn step(bundle: Option<Bundle>) -> Step {

@@ -53,7 +53,11 @@ pub(super) fn steps(server: &Server, settings: &Settings) -> Vec<Step> {
 /// The steps, as far as they are needed to take everything back: both, whatever the settings say now.
 pub(super) fn steps_back(server: &Server, settings: &Settings) -> Vec<Step> {
     let none = || Err(String::new());
-    vec![into_step(apache(server, settings, none())), into_step(nginx(settings, none()))]
+    let back = |endpoint: Endpoint| {
+        let what = format!("take the endpoint out of {}, check, reload", endpoint.include.display());
+        into_step(endpoint).back(what)
+    };
+    vec![back(apache(server, settings, none())), back(nginx(settings, none()))]
 }
 
 fn into_step(endpoint: Endpoint) -> Step {

@@ -185,6 +185,11 @@ fn undo(step: &Step, server: &Server) -> Ended {
 }
 
 impl Step {
+    /// The step, by what taking it back does.
+    pub(super) fn back(self, what: String) -> Self {
+        Self { what, why: "", ..self }
+    }
+
     fn outcome(&self, state: State, text: Option<String>) -> Outcome {
         Outcome { name: self.name, what: self.what.clone(), why: self.why, state, text, kind: None }
     }

@@ -68,7 +68,10 @@ pub(super) fn steps(server: &Server, config: &Config) -> Result<Vec<Step>> {
 /// The steps, as far as they are needed to take everything back.
 pub(super) fn steps_back(config: &Config) -> Vec<Step> {
     let command = &config.panel.plesk_command;
-    vec![extension(command.clone(), None), handlers(command.clone())]
+    vec![
+        extension(command.clone(), None).back(format!("plesk bin extension --uninstall {ID}")),
+        handlers(command.clone()).back(format!("plesk bin event_handler --delete for {FRONT}")),
+    ]
 }
 
 fn extension(command: PathBuf, mark: Option<String>) -> Step {
