@@ -100,7 +100,7 @@ install: $(if $(PREBUILT),,all)
 	chmod 644 "$(DESTDIR)$(PKGCONFIGDIR)/panelgate.pc"
 	$(INSTALL) -d "$(DESTDIR)$(DOCDIR)/webserver"
 	$(INSTALL) -m 644 packaging/webserver/* "$(DESTDIR)$(DOCDIR)/webserver/"
-	$(INSTALL) -m 644 LICENSE-MIT LICENSE-APACHE README.md CHANGELOG.md SECURITY.md docs/operations.md docs/*.ini "$(DESTDIR)$(DOCDIR)/"
+	$(INSTALL) -m 644 LICENSE-MIT LICENSE-APACHE README.md CHANGELOG.md SECURITY.md docs/operations.md docs/setup.md docs/*.ini "$(DESTDIR)$(DOCDIR)/"
 	# The licence of this one program, beside it.
 	$(INSTALL) -m 644 packaging/LICENSE-AGPL-3.0 "$(DESTDIR)$(PROGRAMDIR)/panelgate.cgi.LICENSE"
 	$(INSTALL) -d $(foreach dir,$(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR),"$(DESTDIR)$(dir)")

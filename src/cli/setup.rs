@@ -54,7 +54,7 @@ JSON:
    \"doctor\": null or as of doctor --json}
   state is ok (nothing to do), done, todo (with --dry-run), fail or skipped.
 
-docs/setup.md says what setup changes on each panel.")]
+/usr/share/doc/panelgate/setup.md says what setup changes on each panel.")]
 pub(super) struct Arguments {
     /// The panel, where it cannot be told or is not the one to set up
     #[arg(long, value_enum)]

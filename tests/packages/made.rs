@@ -113,6 +113,7 @@ pub fn files() -> BTreeSet<String> {
         "usr/share/doc/panelgate/README.md",
         "usr/share/doc/panelgate/SECURITY.md",
         "usr/share/doc/panelgate/operations.md",
+        "usr/share/doc/panelgate/setup.md",
         "usr/share/doc/panelgate/accounts.d-sample.ini",
         "usr/share/doc/panelgate/panelgate-sample.ini",
         "usr/share/doc/panelgate/webserver/README.md",
