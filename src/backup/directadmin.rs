@@ -1,4 +1,4 @@
-//! DirectAdmin (`reference/directadmin.md` 5 and 7).
+//! DirectAdmin.
 //!
 //! - To the directory of this server: `directadmin admin-backup --destination=DIRECTORY --user=USER`. Its exit status is 0 even when it failed, so that only the
 //!   archive counts.

@@ -1,4 +1,4 @@
-//! Websites (`reference/builder-api.md` 3.5 to 3.11).
+//! Websites.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Where Installatron keeps backups (`reference/installatron.md` 4.1).
+//! Where Installatron keeps backups.
 
 use std::fmt;
 

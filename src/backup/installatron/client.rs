@@ -1,4 +1,4 @@
-//! The calls (`reference/installatron.md` 4).
+//! The calls.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! What Installatron answers: an envelope that says whether it went well, and data (`reference/installatron.md` 5).
+//! What Installatron answers: an envelope that says whether it went well, and data.
 
 use std::fmt;
 

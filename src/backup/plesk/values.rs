@@ -1,5 +1,4 @@
-//! What stands in packets: values that the schema describes, and that Plesk would take although they are wrong
-//! (`reference/plesk.md` 1.6, 2.1 to 2.4, 8).
+//! What stands in packets: values that the schema describes, and that Plesk would take although they are wrong.
 
 use std::fmt;
 use std::num::NonZeroU32;

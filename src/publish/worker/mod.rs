@@ -105,7 +105,7 @@ pub enum Task {
     Adopt,
 }
 
-/// One request of type `http` (`reference/builder-api.md` 6.4).
+/// One request of type `http`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FileTask {
     /// What is to be done.

@@ -1,4 +1,4 @@
-//! Type `internal`: the host fetches one archive from here (`reference/builder-api.md` 6.3).
+//! Type `internal`: the host fetches one archive from here.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
