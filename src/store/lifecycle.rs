@@ -20,6 +20,9 @@ pub const SYNC_SITE: &str = "sync-site";
 /// The kind of the jobs that close the key of a site that is still gone after the grace time.
 pub const REMOVE_SITE: &str = "remove-site";
 
+/// After so many jobs the looks that have ended and are too many are removed.
+const LOOKS_BETWEEN: u64 = 256;
+
 /// What is marked on the keys that an event is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
@@ -249,7 +252,12 @@ impl Store {
                    WHERE id = ?1 AND done IS NULL";
         let now = to_sql(clock::unix_seconds());
         self.with_haste("the job's end cannot be written", |connection| {
-            connection.prepare_cached(sql)?.execute(params![to_sql(id), result, now]).map(drop)
+            connection.prepare_cached(sql)?.execute(params![to_sql(id), result, now])?;
+            // Accounts may have very many looks made within a day: their rows must not fill the disk.
+            if id.is_multiple_of(LOOKS_BETWEEN) {
+                forget_looks(connection)?;
+            }
+            Ok(())
         })
     }
 
@@ -281,12 +289,14 @@ impl Store {
     /// # Errors
     /// [`crate::error::ErrorKind::Store`].
     pub fn forget_looks(&self) -> Result<usize> {
-        let sql = "DELETE FROM jobs WHERE kind = ?1 AND done IS NOT NULL AND id <= (SELECT id FROM jobs \
-                   WHERE kind = ?1 AND done IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?2)";
-        self.with_haste("old jobs cannot be removed", |connection| {
-            connection.execute(sql, params![SYNC_SITE, to_sql(limits::EVENT_ROWS)])
-        })
+        self.with_haste("old jobs cannot be removed", |connection| forget_looks(connection))
     }
+}
+
+fn forget_looks(connection: &Connection) -> rusqlite::Result<usize> {
+    let sql = "DELETE FROM jobs WHERE kind = ?1 AND done IS NOT NULL AND id <= (SELECT id FROM jobs \
+               WHERE kind = ?1 AND done IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?2)";
+    connection.prepare_cached(sql)?.execute(params![SYNC_SITE, to_sql(limits::EVENT_ROWS)])
 }
 
 /// The keys that an event is about, and whether they are of an account that it names. None of them is closed.

@@ -164,4 +164,13 @@ fn ended_looks_are_bounded() {
         .unwrap();
     assert_eq!(store.forget_looks().unwrap(), 10);
     assert_eq!(store.forget_looks().unwrap(), 0);
+    // Also without the daily sweep: an account may have very many made in a day.
+    let row = store.current(&domain("old.example")).unwrap().unwrap();
+    for _ in 0..LOOKS_BETWEEN {
+        let id = store.queue_look(&row.key, false).unwrap();
+        store.end_job_soon(id, "{}").unwrap();
+    }
+    let sql = "SELECT count(*) FROM jobs WHERE done IS NOT NULL";
+    let count = store.with("test", |connection| connection.query_row(sql, [], |row| row.get::<_, i64>(0)));
+    assert!(count.unwrap() < to_sql(most + LOOKS_BETWEEN));
 }
