@@ -220,14 +220,14 @@ impl Store {
         })
     }
 
-    /// Keeps that the name which a panel has said was looked at.
+    /// Keeps that the name which a panel has said was looked at. Another one that it has said meanwhile stays.
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Store`].
-    pub fn forget_name(&self, key: &SiteKey) -> Result<()> {
+    pub fn forget_name(&self, key: &SiteKey, name: &Domain) -> Result<()> {
         self.with_haste("it cannot be kept that the site has its name", |connection| {
-            let sql = "UPDATE lifecycle SET renamed = NULL WHERE key = ?1";
-            connection.prepare_cached(sql)?.execute([key.as_str()]).map(drop)
+            let sql = "UPDATE lifecycle SET renamed = NULL WHERE key = ?1 AND renamed = ?2";
+            connection.prepare_cached(sql)?.execute([key.as_str(), name.as_str()]).map(drop)
         })
     }
 

@@ -99,6 +99,11 @@ fn a_name_follows_from_the_names_told_before() {
     assert_eq!(renamed("old.example"), Some(domain("third.example")));
     assert_eq!(renamed("blog.old.example"), Some(domain("blog.third.example")));
     assert_eq!((renamed("bold.example"), renamed("other.example")), (None, None));
+    // A look that began before the third name was said has looked at the second one.
+    store.forget_name(&key("old.example"), &domain("second.example")).unwrap();
+    assert_eq!(renamed("old.example"), Some(domain("third.example")));
+    store.forget_name(&key("old.example"), &domain("third.example")).unwrap();
+    assert_eq!(renamed("old.example"), None);
 }
 
 #[test]
