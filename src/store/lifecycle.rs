@@ -47,6 +47,9 @@ pub struct About {
     pub domains: Vec<Domain>,
     /// The first of [`About::domains`] has this name from now on.
     pub renamed: Option<Domain>,
+    /// Whether the looks follow one after the other ([`limits::REFRESH_LOOKS`]), behind what others tell: each reads all sites of its account, and an account may
+    /// have thousands.
+    pub slowly: bool,
 }
 
 /// What became of an event.
@@ -90,11 +93,12 @@ impl Store {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let keys = keys_about(&transaction, about)?;
             let mut noted = Noted { job: None, keys: keys.len() };
-            for (key, is_named) in &keys {
+            for ((key, is_named), number) in keys.iter().zip(0..) {
                 if *is_named {
                     mark(&transaction, key, marks, now)?;
                 }
-                let job = look(&transaction, key, now)?;
+                let pause = about.slowly.then_some(number / limits::REFRESH_LOOKS);
+                let job = look(&transaction, key, pause, now)?;
                 noted.job.get_or_insert(job);
             }
             if let (Some(new), Some(old)) = (&about.renamed, about.domains.first()) {
@@ -119,7 +123,7 @@ impl Store {
             if found {
                 transaction.execute(sql, [key.as_str()])?;
             }
-            let job = look(&transaction, key.as_str(), now)?;
+            let job = look(&transaction, key.as_str(), None, now)?;
             transaction.commit()?;
             Ok(job)
         })
@@ -405,13 +409,20 @@ fn rename(
     Ok(())
 }
 
-/// Queues a look at a key, unless one waits already. One that runs has read the panel before.
-fn look(transaction: &Transaction<'_>, key: &str, now: u64) -> rusqlite::Result<u64> {
+/// Queues a look at a key, unless one waits already. One that runs has read the panel before. Without a pause one that waits for its next attempt, or behind others,
+/// is tried now.
+fn look(transaction: &Transaction<'_>, key: &str, pause: Option<u64>, now: u64) -> rusqlite::Result<u64> {
     let sql = "SELECT id FROM jobs WHERE done IS NULL AND key = ?1 AND kind = ?2 AND state = 'waiting' AND cancelled = 0";
-    match transaction.prepare_cached(sql)?.query_row([key, SYNC_SITE], |row| row.get(0)).optional()? {
-        Some(id) => Ok(from_sql(id)),
-        None => queue(transaction, SYNC_SITE, key, now, now),
+    let hasten = "UPDATE jobs SET next = min(next, ?2) WHERE id = ?1";
+    let waiting: Option<i64> =
+        transaction.prepare_cached(sql)?.query_row([key, SYNC_SITE], |row| row.get(0)).optional()?;
+    let Some(id) = waiting else {
+        return queue(transaction, SYNC_SITE, key, now.saturating_add(pause.unwrap_or(0)), now);
+    };
+    if pause.is_none() {
+        transaction.prepare_cached(hasten)?.execute(params![id, to_sql(now)])?;
     }
+    Ok(from_sql(id))
 }
 
 /// Queues a job for a key as its row is now.

@@ -39,7 +39,7 @@ fn about(accounts: &[&str], whole: bool, domains: &[&str]) -> About {
         accounts: accounts.iter().map(|name| user(name)).collect(),
         whole,
         domains: domains.iter().map(|name| domain(name)).collect(),
-        renamed: None,
+        ..About::default()
     }
 }
 
@@ -83,6 +83,30 @@ fn equal_events_wait_once_and_one_that_comes_while_a_look_runs_waits_again() {
     assert_eq!(store.claim_job(u64::MAX / 2, &[SYNC_SITE], &[]).unwrap(), None);
     store.end_job(job.id, JobState::Done, None, None).unwrap();
     assert_eq!(store.claim_job(u64::MAX / 2, &[SYNC_SITE], &[]).unwrap().map(|job| job.id), second);
+}
+
+#[test]
+fn what_an_account_says_of_itself_waits_behind_what_others_tell() {
+    let (_dir, store) = store();
+    let owner = AccountId::new("ini", user("alice"), 2001, "");
+    for number in 0..limits::REFRESH_LOOKS * 2 {
+        store.bind(&domain(&format!("s{number}.example")), &owner, None, Binding::Plain).unwrap();
+    }
+    let all = limits::REFRESH_LOOKS * 2 + 3;
+    let slowly = About { slowly: true, ..about(&["alice"], true, &[]) };
+    let first = store.note_event(&slowly, Marks::default()).unwrap();
+    assert_eq!(first.keys as u64, all);
+    let queued = store.job(first.job.unwrap()).unwrap().unwrap().queued;
+    let due = |now: u64| {
+        let query = JobQuery { kind: Some(SYNC_SITE.into()), open: true, limit: 100, ..JobQuery::default() };
+        store.jobs(&query).unwrap().into_iter().filter(|job| job.next <= now).count() as u64
+    };
+    assert_eq!((due(queued), due(queued + 1), due(queued + 2)), (all - 11, all - 3, all));
+    // Saying it again makes nothing faster; what the panel itself tells is looked at now.
+    store.note_event(&slowly, Marks::default()).unwrap();
+    assert_eq!(due(queued), limits::REFRESH_LOOKS);
+    store.note_event(&about(&["alice"], true, &[]), Marks::default()).unwrap();
+    assert_eq!(due(clock::unix_seconds()), all);
 }
 
 #[test]
