@@ -303,7 +303,7 @@ fn forget_looks(connection: &Connection) -> rusqlite::Result<usize> {
     connection.prepare_cached(sql)?.execute(params![SYNC_SITE, to_sql(limits::EVENT_ROWS)])
 }
 
-/// The keys that an event is about, and whether they are of an account that it names. None of them is closed.
+/// The keys that an event is about, and whether it names their account, or without any, their site. None of them is closed.
 fn keys_about(transaction: &Transaction<'_>, about: &About) -> rusqlite::Result<Vec<(String, bool)>> {
     let exact = "SELECT key, account, domain, renamed FROM sites LEFT JOIN lifecycle USING (key) \
                  WHERE closed IS NULL AND domain IN (SELECT value FROM json_each(?1)) \
@@ -323,11 +323,12 @@ fn keys_about(transaction: &Transaction<'_>, about: &About) -> rusqlite::Result<
         (false, false) => found(transaction, all, "all")?,
         (false, true) => Vec::new(),
     };
-    let is_meant = |site: &Found| {
-        (about.whole && accounts_known) || about.domains.iter().any(|domain| site.is_at_or_below(domain))
-    };
-    let is_named = |site: &Found| {
-        about.accounts.is_empty() || about.accounts.iter().any(|name| name.as_str() == site.account)
+    let is_below = |site: &Found| about.domains.iter().any(|domain| site.is_at_or_below(domain));
+    let is_meant = |site: &Found| (about.whole && accounts_known) || is_below(site);
+    // Without an account it is told of a site, and whoever had that once may not have it any more: nothing else of theirs is marked.
+    let is_named = |site: &Found| match about.accounts.as_slice() {
+        [] => is_below(site),
+        names => names.iter().any(|name| name.as_str() == site.account),
     };
     let mut keys: Vec<(String, bool)> = exact
         .iter()

@@ -65,6 +65,19 @@ fn an_event_is_about_the_sites_that_it_names_and_no_others() {
 }
 
 #[test]
+fn an_event_that_names_a_site_alone_marks_nothing_else_of_whoever_had_it() {
+    let (_dir, store) = store();
+    let ends = Marks { revoke: Some(7), removed: true, ..Marks::default() };
+    store.note_event(&about(&[], true, &["old.example"]), ends).unwrap();
+    let floor = |name: &str| store.current(&domain(name)).unwrap().unwrap().floor;
+    assert_eq!((floor("old.example"), floor("blog.old.example"), floor("other.example")), (8, 8, 0));
+    assert_eq!(store.lifecycle(&SiteKey::of(&domain("other.example"))).unwrap().removed, None);
+    assert_eq!(looks(&store).len(), 3, "they are looked at all the same");
+    store.note_event(&about(&["carol"], true, &["other.example"]), ends).unwrap();
+    assert_eq!(floor("other.example"), 0, "carol's event says nothing about alice");
+}
+
+#[test]
 fn equal_events_wait_once_and_one_that_comes_while_a_look_runs_waits_again() {
     let (_dir, store) = store();
     let suspended = Marks { revoke: Some(7), ..Marks::default() };
