@@ -640,6 +640,9 @@ pub const REFRESH_BUCKET: u32 = 10;
 /// Time after which it may do so once more.
 pub const REFRESH_REFILL: Duration = Duration::from_secs(10);
 
+/// Looks at sites of the account that follow from it in one second.
+pub const REFRESH_LOOKS: u64 = 8;
+
 /// Fewest sites that one comparison of panel and store may find gone without being forced.
 pub const RECONCILE_REMOVED: usize = 5;
 
