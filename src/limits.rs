@@ -442,6 +442,9 @@ pub const BACKUP_ATTEMPTS: u32 = 6;
 /// Time within which a second wish for the same backup is answered by the one that is done already.
 pub const BACKUP_JOIN: Duration = Duration::from_secs(10 * 60);
 
+/// Most backups that an account's own orders may have waiting or running at a time, so that others get their turn.
+pub const BACKUPS_PER_ACCOUNT: usize = 3;
+
 /// Most backups of one project that an account is shown.
 pub const BACKUPS_SHOWN: usize = 100;
 
@@ -607,7 +610,7 @@ pub const CARRY_WAIT: Duration = Duration::from_secs(60);
 /// How often it is looked meanwhile whether they are there.
 pub const CARRY_POLL: Duration = Duration::from_millis(200);
 
-/// Longest work of the worker that copies one project into or out of a home.
+/// Longest work of the worker that copies one project into or out of a home, and of all together that put an account's projects there for one backup.
 pub const CARRY_COPY_TIME: Duration = Duration::from_secs(10 * 60);
 
 /// Time after which a project in a home that nobody has taken away is taken to be left over, and goes.
@@ -639,6 +642,9 @@ pub const REFRESH_BUCKET: u32 = 10;
 
 /// Time after which it may do so once more.
 pub const REFRESH_REFILL: Duration = Duration::from_secs(10);
+
+/// Looks at sites of the account that follow from it in one second.
+pub const REFRESH_LOOKS: u64 = 8;
 
 /// Fewest sites that one comparison of panel and store may find gone without being forced.
 pub const RECONCILE_REMOVED: usize = 5;

@@ -181,8 +181,10 @@ impl Archives<'_> {
     }
 }
 
+/// No site's key is such a name: a label of a domain does not end with a hyphen. A customer who has a site `account.bob` must not share a folder with the archives of
+/// account bob, of which each backup of that site would remove the oldest.
 fn folder(account: &Username) -> String {
-    format!("account.{account}")
+    format!("account-.{account}")
 }
 
 fn copy(from: &mut File, to: &mut dyn Write, control: &dyn Control) -> Result<u64> {
@@ -214,4 +216,19 @@ pub(super) fn account_of<'a>(order: &Order<'a>) -> Result<&'a Account> {
 pub(super) fn account_or(account: Option<&Account>) -> Result<&Account> {
     account
         .ok_or_else(|| Error::new(ErrorKind::BackupUnsupported, "name the account whose backups are meant"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::SiteKey;
+
+    #[test]
+    fn no_site_has_the_folder_of_an_account() {
+        for name in ["bob", "a.b", "12", "b-", "_svc", "Alice01"] {
+            let folder = folder(&Username::new(name).unwrap());
+            assert!(SiteKey::stored(folder.clone()).is_none(), "{folder}");
+        }
+        assert!(SiteKey::stored("account.bob".into()).is_some(), "the name that it had before");
+    }
 }

@@ -28,6 +28,9 @@ use super::BackupFile;
 const MANIFEST: &str = "json";
 const PART: &str = "part";
 
+/// After how many bytes it is looked again whether the disk has room.
+const LOOK_BYTES: u64 = 16 << 20;
+
 /// The directory.
 pub struct Directory {
     path: PathBuf,
@@ -222,13 +225,16 @@ impl Directory {
         Ok((file, kept))
     }
 
-    /// Removes all but the newest `keep` whole backups of a folder, and at least one is kept. Gives the names of those that went.
+    /// Removes all but the newest `keep` whole backups of a folder, and at least one is kept. What was taken in from elsewhere pushes out none that was made here.
+    /// Gives the names of those that went.
     ///
     /// # Errors
     /// [`ErrorKind::BackupProvider`].
     pub fn prune(&self, folder: &str, keep: usize) -> Result<Vec<String>> {
+        let (imported, made): (Vec<Kept>, Vec<Kept>) =
+            self.list(folder)?.into_iter().partition(|kept| kept.manifest.imported);
         let mut gone = Vec::new();
-        for kept in self.list(folder)?.into_iter().skip(keep.max(1)) {
+        for kept in made.into_iter().skip(keep.max(1)).chain(imported.into_iter().skip(keep.max(1))) {
             remove(&kept.path)?;
             gone.push(kept.name);
         }
@@ -346,7 +352,7 @@ impl Receiver for Draft {
         self.expected = length;
         match length {
             Some(length) if length > self.limit => Err(too_large(self.limit)),
-            _ => Ok(()),
+            length => check_room(&self.file, &self.part, length.unwrap_or_default()),
         }
     }
 
@@ -354,6 +360,9 @@ impl Receiver for Draft {
         self.size += bytes.len() as u64;
         if self.size > self.limit {
             return Err(too_large(self.limit));
+        }
+        if self.size % LOOK_BYTES < bytes.len() as u64 {
+            check_room(&self.file, &self.part, 0)?;
         }
         self.hash.update(bytes);
         self.file.write_all(bytes).map_err(|error| failed(&self.part, "it cannot be written", error))
@@ -392,6 +401,16 @@ fn hash_of(file: &mut File) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Makes sure that so many bytes fit and that the disk is not full then: accounts order backups, and the store may lie on the same disk.
+fn check_room(file: &File, path: &Path, bytes: u64) -> Result<()> {
+    let facts =
+        rustix::fs::fstatvfs(file).map_err(|error| failed(path, "it cannot be written", error.into()))?;
+    if facts.f_bavail.saturating_mul(facts.f_frsize) < bytes.saturating_add(limits::SPOOL_RESERVE_BYTES) {
+        return Err(Error::new(ErrorKind::NoSpace, "the disk of [backup] directory is nearly full"));
+    }
+    Ok(())
 }
 
 fn too_large(limit: u64) -> Error {

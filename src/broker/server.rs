@@ -106,6 +106,16 @@ struct Waiting {
     place: Place,
 }
 
+/// A connection whose client has not taken the file yet that was sent to it. It counts as the client's for as long: what is on its way counts against root's limit,
+/// and nobody but the client can end that.
+struct Given {
+    stream: Arc<UnixStream>,
+    _place: Place,
+}
+
+/// How often it is looked whether files were taken.
+const GIVEN_TICK: Duration = Duration::from_millis(100);
+
 struct Server {
     listener: UnixListener,
     signals: Signals,
@@ -117,6 +127,8 @@ struct Server {
     waiting: Vec<Waiting>,
     /// The same, before the loop has seen them.
     promised: Arc<Mutex<Vec<Waiting>>>,
+    /// Connections whose file is on its way.
+    given: Arc<Mutex<Vec<Given>>>,
     tally: Arc<Tally>,
     quota: Quota<u32>,
     /// When the workers are looked after next.
@@ -144,6 +156,7 @@ impl Server {
             inboxes: Vec::new(),
             waiting: Vec::new(),
             promised: Arc::default(),
+            given: Arc::default(),
             tally: Arc::default(),
             quota,
             patrol: Instant::now(),
@@ -171,6 +184,7 @@ impl Server {
                 self.accept();
             }
             self.look_after_workers();
+            self.given().retain(|given| descriptors::untaken(&*given.stream).is_ok_and(|bytes| bytes > 0));
             notifier.send("WATCHDOG=1");
         }
     }
@@ -178,6 +192,9 @@ impl Server {
     /// Waits for something to happen; at most until the next frame is overdue or the watchdog wants a sign.
     fn wait(&self, notifier: &Notifier) -> Result<Ready> {
         let mut timeout = notifier.watchdog().map_or(Duration::from_secs(30), |interval| interval / 2);
+        if !self.given().is_empty() {
+            timeout = timeout.min(GIVEN_TICK);
+        }
         let now = Instant::now();
         let inboxes = self.inboxes.iter().map(Inbox::deadline);
         let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
@@ -218,6 +235,10 @@ impl Server {
         let mut heard = heard.iter().copied();
         let waiting = listened.iter().map(|listened| *listened && heard.next().unwrap_or_default()).collect();
         Ok(Ready { listener: is_ready[0], inboxes: inboxes.to_vec(), waiting })
+    }
+
+    fn given(&self) -> std::sync::MutexGuard<'_, Vec<Given>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Accepts what waits, a bounded number at a time so that reading gets its turn.
@@ -298,6 +319,7 @@ impl Server {
         }
         let stream = Arc::new(inbox.into_stream());
         let (desk, load, promised) = (Arc::clone(&self.desk), self.pool.load(), Arc::clone(&self.promised));
+        let given = Arc::clone(&self.given);
         let mut place = Place::new(Arc::clone(&self.tally), Arc::clone(&self.wake), uid, true);
         let (theirs, came, wake) = (Arc::clone(&stream), Instant::now(), Arc::clone(&self.wake));
         let work = Box::new(move || {
@@ -316,11 +338,15 @@ impl Server {
                     let _ = rustix::io::write(&*wake, &1_u64.to_ne_bytes());
                 }
                 // Whoever has it reads it without this thread.
-                Further::File(file) => {
-                    if let Err(error) = descriptors::send(&*theirs, b"f", &[file.as_fd()], true) {
-                        log::debug!("a file was not taken: {error}");
+                Further::File(file) => match descriptors::send(&*theirs, b"f", &[file.as_fd()], true) {
+                    Ok(()) => {
+                        place.rest();
+                        let sent = Given { stream: theirs, _place: place };
+                        given.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
+                        let _ = rustix::io::write(&*wake, &1_u64.to_ne_bytes());
                     }
-                }
+                    Err(error) => log::debug!("a file was not taken: {error}"),
+                },
             }
         });
         if self.pool.submit(work).is_err() {

@@ -326,11 +326,9 @@ impl Drop for Place {
         self.leave_lane();
         let mut running = lock(&self.running);
         running.threads -= 1;
-        let last = running.threads == 0;
         drop(running);
-        if last {
-            let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
-        }
+        // The row may wait for its next attempt since the place was left, and what this process writes changes no version.
+        let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
     }
 }
 

@@ -8,6 +8,7 @@ mod seen;
 mod take;
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use crate::limits;
 use crate::panel::{Account, PanelSession, SiteKind};
 use crate::store::{Job, JobQuery, NewJob, Queued, SiteRow};
 use crate::sys::{clock, file, identity};
-use crate::types::{Domain, Username};
+use crate::types::{Domain, SiteKey, Username};
 
 use super::Context;
 
@@ -131,6 +132,14 @@ pub fn queue_project(context: &Context, principal: &Principal, wish: &ProjectWis
         token::check(key, principal.uid(), binding, Operation::BackupProject, &site, now, form_token)?;
     }
     let request = project_request(account.name(), &site);
+    if *principal != Principal::Root {
+        let (lane, subject) = (ProviderKind::Project.name(), request.subject.to_string());
+        let others = context.store()?.open_jobs(JOB, lane, account.name(), &subject)?;
+        if others >= limits::BACKUPS_PER_ACCOUNT {
+            let text = format!("account {} has {others} backups that have not ended", account.name());
+            return Err(Error::new(ErrorKind::TooMany, text));
+        }
+    }
     queue_checked(context, request, Task::Create, false).map(|(_, queued)| queued)
 }
 
@@ -297,7 +306,11 @@ pub fn prune(
             let row = context.store()?.current(site)?;
             vec![row.ok_or_else(|| never_opened(site))?.key.to_string()]
         }
-        None => directory.folders()?,
+        // Not the archives of whole accounts.
+        None => {
+            let is_key = |folder: &String| SiteKey::stored(folder.clone()).is_some();
+            directory.folders()?.into_iter().filter(is_key).collect()
+        }
     };
     let mut gone = Vec::new();
     for folder in folders {
@@ -387,10 +400,14 @@ pub(crate) fn facts(context: &Context, subject: &Subject, bound: Option<&Job>) -
 
 /// Opens a file of root's, or of whoever runs this, that shall be imported.
 pub(crate) fn import_file(path: &Path) -> Result<File> {
-    file::open(path, u64::MAX - 1, &[0, identity::uids().effective]).map(|(file, _)| file).map_err(|error| {
-        Error::new(ErrorKind::InvalidArgument, format!("{}: it cannot be imported", path.display()))
-            .with_source(error)
-    })
+    let refused = || format!("{}: it cannot be imported", path.display());
+    let (file, metadata) = file::open(path, u64::MAX - 1, &[0, identity::uids().effective])
+        .map_err(|error| Error::new(ErrorKind::InvalidArgument, refused()).with_source(error))?;
+    if metadata.nlink() != 1 {
+        // Somebody else may have linked another file of root's to where root expects its own.
+        return Err(Error::new(ErrorKind::InvalidArgument, format!("{}: it has a second name", refused())));
+    }
+    Ok(file)
 }
 
 fn queue_checked(
@@ -457,4 +474,19 @@ fn own_site(
 fn never_opened(site: &Domain) -> Error {
     let text = format!("{site} was never opened here by its present account: it has no project to back up");
     Error::new(ErrorKind::BackupNotFound, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_a_second_name_is_not_imported() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        std::fs::write(&file, "project").unwrap();
+        import_file(&file).unwrap();
+        std::fs::hard_link(&file, &link).unwrap();
+        assert_eq!(import_file(&link).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    }
 }

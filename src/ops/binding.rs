@@ -99,7 +99,7 @@ fn check_moved(context: &Context, account: &Account, row: &SiteRow) -> Result<()
 ///
 /// # Errors
 /// [`ErrorKind::TooMany`] if names cannot be looked up at this moment: a number is for good.
-pub(super) fn first_binding(context: &Context, account: &Account, domain: &Domain) -> Result<Binding> {
+pub(crate) fn first_binding(context: &Context, account: &Account, domain: &Domain) -> Result<Binding> {
     if !context.config.builder.shared_brand {
         return Ok(Binding::Plain);
     }

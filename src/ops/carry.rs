@@ -152,6 +152,7 @@ fn attach_by(context: &Context, request: &CarryRequest, making: &Making<'_>) -> 
             fetch(context, &account, &rows, *job, &Within { control: *control, end })?
         }
     };
+    put.end = Instant::now() + limits::CARRY_COPY_TIME;
     for row in &rows {
         let seen = put.site(row, notes.get(&row.domain).cloned());
         log::info!(
@@ -396,6 +397,8 @@ struct Put<'a> {
     carrier: Carrier,
     row: CarryRow,
     any: bool,
+    /// When no more is put there: how long a worker takes is up to the account, and the panel, and other accounts' backups, wait.
+    end: Instant,
 }
 
 impl<'a> Put<'a> {
@@ -403,7 +406,7 @@ impl<'a> Put<'a> {
         let carrier = carrier(context, account, staging)?;
         let path = staging.and_then(Path::to_str);
         let row = context.store()?.begin_carry(account.name(), path, limits::CARRY_LIFE.as_secs())?;
-        Ok(Self { context, account, carrier, row, any: false })
+        Ok(Self { context, account, carrier, row, any: false, end: Instant::now() })
     }
 
     fn place(&self) -> Option<&'static str> {
@@ -439,8 +442,13 @@ impl<'a> Put<'a> {
         let label = label(self.context, &self.row.run, &row.domain, kept)?;
         loop {
             file.rewind().map_err(spool_failed)?;
+            let left = self.end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let text = "the projects before it took all the time that there is for a home";
+                return Err(Error::new(ErrorKind::Unavailable, text));
+            }
             let what = What::Put { site: row.domain.clone(), label: label.clone() };
-            match carry::run(program, &self.carrier, what, Some(file), limits::CARRY_COPY_TIME) {
+            match carry::run(program, &self.carrier, what, Some(file), left) {
                 Ok(Value::Object(_)) => return Ok(()),
                 Ok(_) => return Err(Error::new(ErrorKind::Internal, "the worker says nothing useful")),
                 // It is not the account's, or not there: the home is taken along too.

@@ -253,7 +253,7 @@ fn renamed(context: &Context, row: &SiteRow, marks: &Lifecycle) -> Result<Value>
     let account = context.panel.account(row.owner.name())?;
     let is_theirs = account.id == row.owner && account.site(new).is_some();
     if !is_theirs || !store.move_site(row, new)? {
-        store.forget_name(&row.key)?;
+        store.forget_name(&row.key, new)?;
         return absent(context, row, Gone::Site);
     }
     log::warn!("{} is called {new} now", row.domain);
@@ -269,7 +269,7 @@ fn rename_at_builder(context: &Context, row: &SiteRow) -> Result<SiteKey> {
     let (old, new) = (row.key.clone(), SiteKey::of(&row.domain));
     let keep = |why: &str| {
         log::info!("the builder keeps calling {} by {old}: {why}", row.domain);
-        store.forget_name(&old)?;
+        store.forget_name(&old, &row.domain)?;
         Ok(old.clone())
     };
     let call = Call::WebsiteRename;
@@ -303,7 +303,7 @@ fn rename_at_builder(context: &Context, row: &SiteRow) -> Result<SiteKey> {
     }
     // What was told of the old key is told of the new one: the row and all that hangs on it has it from now on.
     let renamed = store.rename_site(row, &row.domain)?;
-    store.forget_name(&renamed.key)?;
+    store.forget_name(&renamed.key, &row.domain)?;
     log::warn!("the builder calls {} {} from now on", old, renamed.key);
     Ok(renamed.key)
 }

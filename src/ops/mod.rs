@@ -2,7 +2,7 @@
 
 pub mod admin;
 pub mod backup;
-mod binding;
+pub(crate) mod binding;
 mod call;
 pub mod carry;
 pub mod doctor;

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::panel::Account;
 use crate::store::{Lifecycle, SiteRow};
+use crate::sys::clock;
 use crate::types::{Domain, Username};
 
 use super::Context;
@@ -122,7 +123,7 @@ pub(crate) fn run(context: &Context, principal: &Principal, wish: Wish) -> Resul
                 job: None,
                 held: false,
             };
-            let is_found = drift == Drift::Gone && marks.removed.is_none();
+            let is_found = drift == Drift::Gone && !is_told(context, &marks);
             match drift {
                 Drift::Unreadable => report.unreadable += 1,
                 _ if is_found && left == 0 => {
@@ -146,6 +147,13 @@ pub(crate) fn run(context: &Context, principal: &Principal, wish: Wish) -> Resul
         );
     }
     Ok(report)
+}
+
+/// Whether the panel has said a short time ago that it removes the account. What it said long ago did not happen, or was taken back by a restore: it must not
+/// lift the limit for ever.
+fn is_told(context: &Context, marks: &Lifecycle) -> bool {
+    let grace = context.config.grace.as_secs();
+    marks.removed.is_some_and(|at| clock::unix_seconds() <= at.saturating_add(grace))
 }
 
 /// The rows of each owner, whose data are then read once.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::config::PanelKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::ops::{Context, Principal, endpoint, published};
+use crate::ops::{Context, Principal, binding, endpoint, published};
 use crate::panel::{Account, Site, SiteKind};
 use crate::publish::journal::Adopted;
 use crate::publish::worker::{Assignment, Seen, Task};
@@ -197,6 +197,13 @@ fn bind(
         return Ok(None);
     }
     context.check_single_owner(account, &site.domain)?;
+    // What lies in a document root is the account's word, and a panel lets an account have names that lead elsewhere.
+    if binding::first_binding(context, account, &site.domain)? != Binding::Plain {
+        taken.fate = Fate::Left;
+        let text = "the brand is shared, and the name does not lead to this server: open it once, then panelgate site claim";
+        taken.text.get_or_insert_with(|| text.into());
+        return Ok(None);
+    }
     if dry {
         return Ok(None);
     }

@@ -181,9 +181,10 @@ fn rules(text: &str) -> String {
 }
 
 impl Endpoint {
-    /// The line in a file that is not ours.
+    /// The line in a file that is not ours. It is optional: should our file go without the line, as in a purge after a configuration that setup could not
+    /// read, Apache still starts for everybody else.
     fn line(server: &Server) -> String {
-        format!("Include {}", server.path(NAMED).display())
+        format!("IncludeOptional {}", server.path(NAMED).display())
     }
 
     /// Whether the file is somebody else's, who gives us a line in it.
@@ -329,6 +330,12 @@ impl Work for Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_names_nothing_stops_no_apache() {
+        let line = Endpoint::line(&Server::look(Path::new("/")));
+        assert_eq!(line, "IncludeOptional /etc/panelgate/apache.conf");
+    }
 
     #[test]
     fn the_files_are_those_of_the_packages_with_a_guard_around() {

@@ -369,6 +369,19 @@ impl Store {
         })
     }
 
+    /// How many jobs of a kind and lane an account has that have not ended, those of one subject left out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`].
+    pub fn open_jobs(&self, kind: &str, lane: &str, account: &Username, but: &str) -> Result<usize> {
+        let sql = "SELECT count(*) FROM jobs WHERE done IS NULL AND kind = ?1 AND lane = ?2 AND account = ?3 AND subject <> ?4";
+        self.with("the jobs cannot be read", |connection| {
+            let values = params![kind, lane, account.as_str(), but];
+            connection.query_row(sql, values, |row| row.get(0).map(from_sql))
+        })
+        .map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
     /// The newest job of a kind, lane and subject that was done.
     ///
     /// # Errors

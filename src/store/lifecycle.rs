@@ -20,6 +20,9 @@ pub const SYNC_SITE: &str = "sync-site";
 /// The kind of the jobs that close the key of a site that is still gone after the grace time.
 pub const REMOVE_SITE: &str = "remove-site";
 
+/// After so many jobs the looks that have ended and are too many are removed.
+const LOOKS_BETWEEN: u64 = 256;
+
 /// What is marked on the keys that an event is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
@@ -44,6 +47,9 @@ pub struct About {
     pub domains: Vec<Domain>,
     /// The first of [`About::domains`] has this name from now on.
     pub renamed: Option<Domain>,
+    /// Whether the looks follow one after the other ([`limits::REFRESH_LOOKS`]), behind what others tell: each reads all sites of its account, and an account may
+    /// have thousands.
+    pub slowly: bool,
 }
 
 /// What became of an event.
@@ -87,11 +93,12 @@ impl Store {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let keys = keys_about(&transaction, about)?;
             let mut noted = Noted { job: None, keys: keys.len() };
-            for (key, is_named) in &keys {
+            for ((key, is_named), number) in keys.iter().zip(0..) {
                 if *is_named {
                     mark(&transaction, key, marks, now)?;
                 }
-                let job = look(&transaction, key, now)?;
+                let pause = about.slowly.then_some(number / limits::REFRESH_LOOKS);
+                let job = look(&transaction, key, pause, now)?;
                 noted.job.get_or_insert(job);
             }
             if let (Some(new), Some(old)) = (&about.renamed, about.domains.first()) {
@@ -116,7 +123,7 @@ impl Store {
             if found {
                 transaction.execute(sql, [key.as_str()])?;
             }
-            let job = look(&transaction, key.as_str(), now)?;
+            let job = look(&transaction, key.as_str(), None, now)?;
             transaction.commit()?;
             Ok(job)
         })
@@ -217,14 +224,14 @@ impl Store {
         })
     }
 
-    /// Keeps that the name which a panel has said was looked at.
+    /// Keeps that the name which a panel has said was looked at. Another one that it has said meanwhile stays.
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Store`].
-    pub fn forget_name(&self, key: &SiteKey) -> Result<()> {
+    pub fn forget_name(&self, key: &SiteKey, name: &Domain) -> Result<()> {
         self.with_haste("it cannot be kept that the site has its name", |connection| {
-            let sql = "UPDATE lifecycle SET renamed = NULL WHERE key = ?1";
-            connection.prepare_cached(sql)?.execute([key.as_str()]).map(drop)
+            let sql = "UPDATE lifecycle SET renamed = NULL WHERE key = ?1 AND renamed = ?2";
+            connection.prepare_cached(sql)?.execute([key.as_str(), name.as_str()]).map(drop)
         })
     }
 
@@ -249,7 +256,12 @@ impl Store {
                    WHERE id = ?1 AND done IS NULL";
         let now = to_sql(clock::unix_seconds());
         self.with_haste("the job's end cannot be written", |connection| {
-            connection.prepare_cached(sql)?.execute(params![to_sql(id), result, now]).map(drop)
+            connection.prepare_cached(sql)?.execute(params![to_sql(id), result, now])?;
+            // Accounts may have very many looks made within a day: their rows must not fill the disk.
+            if id.is_multiple_of(LOOKS_BETWEEN) {
+                forget_looks(connection)?;
+            }
+            Ok(())
         })
     }
 
@@ -281,15 +293,17 @@ impl Store {
     /// # Errors
     /// [`crate::error::ErrorKind::Store`].
     pub fn forget_looks(&self) -> Result<usize> {
-        let sql = "DELETE FROM jobs WHERE kind = ?1 AND done IS NOT NULL AND id <= (SELECT id FROM jobs \
-                   WHERE kind = ?1 AND done IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?2)";
-        self.with_haste("old jobs cannot be removed", |connection| {
-            connection.execute(sql, params![SYNC_SITE, to_sql(limits::EVENT_ROWS)])
-        })
+        self.with_haste("old jobs cannot be removed", |connection| forget_looks(connection))
     }
 }
 
-/// The keys that an event is about, and whether they are of an account that it names. None of them is closed.
+fn forget_looks(connection: &Connection) -> rusqlite::Result<usize> {
+    let sql = "DELETE FROM jobs WHERE kind = ?1 AND done IS NOT NULL AND id <= (SELECT id FROM jobs \
+               WHERE kind = ?1 AND done IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET ?2)";
+    connection.prepare_cached(sql)?.execute(params![SYNC_SITE, to_sql(limits::EVENT_ROWS)])
+}
+
+/// The keys that an event is about, and whether it names their account, or without any, their site. None of them is closed.
 fn keys_about(transaction: &Transaction<'_>, about: &About) -> rusqlite::Result<Vec<(String, bool)>> {
     let exact = "SELECT key, account, domain, renamed FROM sites LEFT JOIN lifecycle USING (key) \
                  WHERE closed IS NULL AND domain IN (SELECT value FROM json_each(?1)) \
@@ -309,11 +323,12 @@ fn keys_about(transaction: &Transaction<'_>, about: &About) -> rusqlite::Result<
         (false, false) => found(transaction, all, "all")?,
         (false, true) => Vec::new(),
     };
-    let is_meant = |site: &Found| {
-        (about.whole && accounts_known) || about.domains.iter().any(|domain| site.is_at_or_below(domain))
-    };
-    let is_named = |site: &Found| {
-        about.accounts.is_empty() || about.accounts.iter().any(|name| name.as_str() == site.account)
+    let is_below = |site: &Found| about.domains.iter().any(|domain| site.is_at_or_below(domain));
+    let is_meant = |site: &Found| (about.whole && accounts_known) || is_below(site);
+    // Without an account it is told of a site, and whoever had that once may not have it any more: nothing else of theirs is marked.
+    let is_named = |site: &Found| match about.accounts.as_slice() {
+        [] => is_below(site),
+        names => names.iter().any(|name| name.as_str() == site.account),
     };
     let mut keys: Vec<(String, bool)> = exact
         .iter()
@@ -395,13 +410,20 @@ fn rename(
     Ok(())
 }
 
-/// Queues a look at a key, unless one waits already. One that runs has read the panel before.
-fn look(transaction: &Transaction<'_>, key: &str, now: u64) -> rusqlite::Result<u64> {
+/// Queues a look at a key, unless one waits already. One that runs has read the panel before. Without a pause one that waits for its next attempt, or behind others,
+/// is tried now.
+fn look(transaction: &Transaction<'_>, key: &str, pause: Option<u64>, now: u64) -> rusqlite::Result<u64> {
     let sql = "SELECT id FROM jobs WHERE done IS NULL AND key = ?1 AND kind = ?2 AND state = 'waiting' AND cancelled = 0";
-    match transaction.prepare_cached(sql)?.query_row([key, SYNC_SITE], |row| row.get(0)).optional()? {
-        Some(id) => Ok(from_sql(id)),
-        None => queue(transaction, SYNC_SITE, key, now, now),
+    let hasten = "UPDATE jobs SET next = min(next, ?2) WHERE id = ?1";
+    let waiting: Option<i64> =
+        transaction.prepare_cached(sql)?.query_row([key, SYNC_SITE], |row| row.get(0)).optional()?;
+    let Some(id) = waiting else {
+        return queue(transaction, SYNC_SITE, key, now.saturating_add(pause.unwrap_or(0)), now);
+    };
+    if pause.is_none() {
+        transaction.prepare_cached(hasten)?.execute(params![id, to_sql(now)])?;
     }
+    Ok(from_sql(id))
 }
 
 /// Queues a job for a key as its row is now.

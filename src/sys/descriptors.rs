@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, StatxFlags};
 use rustix::io::Errno;
@@ -45,6 +45,20 @@ pub fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>], wait: bool)
             Err(errno) => return Err(errno.into()),
         }
     }
+}
+
+/// Bytes that were sent through a socket and that the other side has not taken yet. As long as there are any, descriptors that went with them count as this user's
+/// own on their way (`RLIMIT_NOFILE`), and nobody but the other side can end that.
+///
+/// # Errors
+/// What the system says.
+pub fn untaken(socket: impl AsFd) -> io::Result<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: this request writes one c_int, and `count` lives until it returns.
+    if unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut count) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(usize::try_from(count).unwrap_or(0))
 }
 
 /// Takes one message. With `wait` off it fails with `WouldBlock` if there is none.
@@ -154,6 +168,21 @@ mod tests {
         writer.write_all(b"x").unwrap();
         assert_eq!(rustix::io::read(&received.fds[0], &mut buffer).unwrap(), 1);
         assert_eq!(receive(&theirs, &mut buffer, false).err().unwrap().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn what_nobody_has_taken_is_seen_whatever_the_other_side_says() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        assert_eq!(untaken(&ours).unwrap(), 0);
+        send(&ours, b"x", &[File::open("/dev/null").unwrap().as_fd()], true).unwrap();
+        assert!(untaken(&ours).unwrap() > 0);
+        theirs.shutdown(std::net::Shutdown::Both).unwrap();
+        assert!(untaken(&ours).unwrap() > 0, "it says that it is gone, and is not");
+        assert_eq!(receive(&theirs, &mut [0; 2], true).unwrap().fds.len(), 1);
+        assert_eq!(untaken(&ours).unwrap(), 0);
+        send(&ours, b"x", &[], true).err();
+        drop(theirs);
+        assert_eq!(untaken(&ours).unwrap(), 0, "it is gone");
     }
 
     #[test]

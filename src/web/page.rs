@@ -83,8 +83,8 @@ fn submitted(meta: &Meta, request: &Request) -> Result<Option<Fields>> {
 
 /// Whether the answer to a request may be a file.
 pub(super) fn wants_file(request: &Request) -> bool {
-    request.method != Method::Post
-        && Fields::parse(request.query.as_bytes()).is_ok_and(|fields| fields.backup.is_some())
+    // Whatever the method: a POST whose body is no form of ours is a view too.
+    Fields::parse(request.query.as_bytes()).is_ok_and(|fields| fields.backup.is_some())
 }
 
 struct Click<'a> {

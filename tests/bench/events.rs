@@ -1,6 +1,7 @@
 //! What one event costs, and how fast very many drain: `bench-events PROGRAM DIR EVENTS`.
 //!
-//! Makes an embedded builder, a server of custom hosting with as many accounts as events, and their sites in the store, all below DIR. Then it measures, with PROGRAM (`panelgate`) run as
+//! Makes an embedded builder, a server of custom hosting with as many sites as events, ten of an account, and these sites in the store, all below DIR. (A server in a directory has only
+//! its own file `etc/passwd` for the user database, which is read at each look: it grows with the accounts.) Then it measures, with PROGRAM (`panelgate`) run as
 //! such: an event told by the command line, beside one `fsync` of the same disk; and all events, queued while the builder is away, until the last one has reached it. Prints one line of JSON.
 
 use std::io::{self, Write};
@@ -15,6 +16,8 @@ use panelgate::types::{AccountId, Domain, Username};
 use serde_json::json;
 
 const LOGIN: (&str, &str) = ("brand", "a-password-of-usual-length");
+/// Sites of an account.
+const SITES: usize = 10;
 /// How often what is short is measured.
 const ROUNDS: usize = 101;
 
@@ -26,20 +29,24 @@ fn main() -> io::Result<()> {
     let (program, dir) = (Path::new(program), Path::new(dir));
     let events: usize = events.parse().map_err(io::Error::other)?;
     let mut builder = Builder::start(Options::new(LOGIN.0, LOGIN.1))?;
-    let names: Vec<String> = (0..events).map(|number| format!("u{number}")).collect();
+    let names: Vec<String> = (0..events.div_ceil(SITES)).map(|number| format!("u{number}")).collect();
     make_server(dir, &builder, &names)?;
     let store = Store::open(&dir.join("state")).map_err(io::Error::other)?;
+    let mut sites = Vec::new();
     for (number, name) in names.iter().enumerate() {
         let uid = 100_000 + u32::try_from(number).map_err(io::Error::other)?;
         let owner = AccountId::new("ini", Username::new(name).map_err(io::Error::other)?, uid, "1");
-        let site = Domain::new(&format!("{name}.example")).map_err(io::Error::other)?;
-        store.bind(&site, &owner, None, Binding::Plain).map_err(io::Error::other)?;
+        for site in 0..SITES {
+            let site = Domain::new(&format!("s{site}.{name}.example")).map_err(io::Error::other)?;
+            store.bind(&site, &owner, None, Binding::Plain).map_err(io::Error::other)?;
+            sites.push(site);
+        }
     }
+    sites.truncate(events);
     let one = one_event(program, dir, &names[0])?;
     let fsync = one_fsync(dir)?;
-    for name in &names {
-        let accounts = vec![Username::new(name).map_err(io::Error::other)?];
-        let about = About { accounts, whole: true, ..About::default() };
+    for site in &sites {
+        let about = About { domains: vec![site.clone()], ..About::default() };
         store.note_event(&about, Marks::default()).map_err(io::Error::other)?;
     }
     let begin = Instant::now();
@@ -62,7 +69,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Suspended accounts, each with a site.
+/// Suspended accounts with their sites.
 fn make_server(dir: &Path, builder: &Builder, names: &[String]) -> io::Result<()> {
     let accounts = dir.join("root/etc/panelgate/accounts.d");
     std::fs::create_dir_all(&accounts)?;
@@ -71,9 +78,13 @@ fn make_server(dir: &Path, builder: &Builder, names: &[String]) -> io::Result<()
     for (number, name) in names.iter().enumerate() {
         let uid = 100_000 + number;
         users += &format!("{name}:x:{uid}:{uid}::/home/{name}:/bin/sh\n");
-        let text = format!(
-            "[account]\ncreated = 1\nsuspended = yes\n[site {name}.example]\nkind = main\ndocument_root = /home/{name}/www\n"
-        );
+        let mut text = "[account]\ncreated = 1\nsuspended = yes\n".to_owned();
+        for site in 0..SITES {
+            let kind = if site == 0 { "main" } else { "addon" };
+            text += &format!(
+                "[site s{site}.{name}.example]\nkind = {kind}\ndocument_root = /home/{name}/www{site}\n"
+            );
+        }
         std::fs::write(accounts.join(format!("{name}.ini")), text)?;
     }
     std::fs::write(dir.join("root/etc/passwd"), users)?;

@@ -1,8 +1,10 @@
 //! Backups of projects that their accounts take away: who gets which file, and what can be done with it.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use panelgate::gateway::Remote;
 use panelgate::ops::backup::ProjectWish;
@@ -297,4 +299,49 @@ fn the_page_gives_a_large_backup_out_without_holding_it() {
     assert_eq!(said[1], made["sha256"]);
     let peak = said[2].as_u64().unwrap();
     assert!(peak < 40_000, "{peak} KiB for a file of 47,000 KiB");
+}
+
+/// Asks for a backup so many times and takes none; says how many answers came, and holds the connections until its input ends.
+const HOLDER: &str = r#"
+import select, socket, struct, sys
+body, held, answers = sys.argv[2].encode(), [], 0
+for _ in range(int(sys.argv[3])):
+    s = socket.socket(socket.AF_UNIX)
+    held.append(s)
+    s.settimeout(20)
+    try:
+        s.connect(sys.argv[1])
+        s.sendall(struct.pack(">I", len(body)) + body)
+        head = s.recv(4)
+        if len(head) == 4 and b'"ok"' in s.recv(struct.unpack(">I", head)[0]):
+            answers += 1
+            # The descriptor is there. Saying that nobody listens any more does not take it.
+            select.select([s], [], [], 20)
+            s.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+print(answers, flush=True)
+sys.stdin.read()
+"#;
+
+#[test]
+fn files_that_nobody_takes_count_as_their_accounts_connections() {
+    needs_root!();
+    let world = World::start();
+    world.back_up(A, "a.example", b"project of a");
+    world.back_up(B, "b.example", b"project of b");
+    let wish = json!({ "site": "a.example" });
+    let request = json!({ "v": 1, "op": "download-project", "args": wish }).to_string();
+    let mut holder = Command::new("/usr/bin/python3");
+    holder.args(["-c", HOLDER]).arg(world.socket()).arg(request).arg("20").env_clear().current_dir("/");
+    let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).uid(A).gid(A).spawn().unwrap();
+    let mut answers = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut answers).unwrap();
+    assert_eq!(answers.trim(), "16", "CONNECTIONS_PER_ACCOUNT");
+    assert_ne!(world.taken(A, wish.clone()).0, "ok");
+    assert_eq!(world.taken(B, json!({ "site": "b.example" })).0, "ok", "others are served");
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(world.taken(A, wish).0, "ok");
 }

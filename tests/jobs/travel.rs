@@ -625,7 +625,7 @@ fn a_backup_that_panelgate_orders_from_the_panel_takes_the_projects_along() {
     chmod(&program, 0o755);
     assert!(world.run(&["backup", "create", "--account", "bob", "--to", "directory"]).status.success());
     world.once();
-    let (files, parts) = world.files_of("account.bob");
+    let (files, parts) = world.files_of("account-.bob");
     assert_eq!((files.len(), parts.len()), (1, 0));
     let mut tar = Command::new("tar");
     tar.arg("-xzOf").arg(&files[0]).arg("./.panelgate/backup/third.example.sitebuilder");

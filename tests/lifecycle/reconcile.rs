@@ -85,6 +85,23 @@ fn few_are_found_gone_at_a_time() {
 }
 
 #[test]
+fn a_removal_that_was_told_long_ago_and_did_not_happen_lifts_no_limit() {
+    needs_root!();
+    let world = World::start();
+    let names: Vec<String> = (0..12).map(|number| format!("s{number}.example")).collect();
+    let sites: Vec<&str> = names.iter().map(String::as_str).chain(["alice.example"]).collect();
+    world.account("alice", &Made { created: "1", sites: &sites, ..Made::default() });
+    sites.iter().for_each(|site| drop(world.open("alice", site)));
+    world.configure("[lifecycle]\ngrace = 1s");
+    world.tell("remove", &["--account", "alice"]);
+    world.once();
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    world.account("alice", &Made { created: "1", sites: &["alice.example"], ..Made::default() });
+    let report = reconcile(&world, &["--dry-run"]);
+    assert_eq!(report["held"], 7, "{report}");
+}
+
+#[test]
 fn data_that_cannot_be_read_are_said_and_hinder_nobody_else() {
     needs_root!();
     let world = World::start();

@@ -166,11 +166,17 @@ fn published_websites_are_taken_over_once_and_nothing_is_removed() {
 }
 
 #[test]
-fn with_a_shared_brand_only_what_lies_here_is_taken() {
+fn with_a_shared_brand_the_word_of_an_account_takes_no_name_that_leads_elsewhere() {
     needs_root!();
     let world = World::start("shared_brand = yes");
-    let done = world.adopt(&[]);
-    assert_eq!(site(&done, SITE_MAIN)["fate"], "done", "{done:#}");
-    assert_eq!(site(&done, SITE_SUB)["fate"], "left", "{done:#}");
+    for more in [&["--dry-run"][..], &[]] {
+        let done = world.adopt(more);
+        let main = site(&done, SITE_MAIN);
+        // The builder's comment lies there, which anybody can write; the name leads to no server at all.
+        assert_eq!((&main["fate"], &main["recognised"]), (&"left".into(), &true.into()), "{done:#}");
+        assert!(main["key"].is_null() && main["text"].as_str().unwrap().contains("claim"), "{done:#}");
+        assert_eq!(site(&done, SITE_SUB)["fate"], "left", "{done:#}");
+    }
+    assert!(!world.state().exists());
     assert!(is_root());
 }

@@ -11,9 +11,9 @@ const INI: &str = "etc/panelgate/panelgate.ini";
 #[test]
 fn the_file_is_made_for_root_alone_with_what_this_server_is() {
     let wants = [
-        (Kind::CPanel, "panel_users = panelgate-web\nweb_users = nobody\n", "cp.example.net"),
+        (Kind::CPanel, "web_users = nobody\n", "cp.example.net"),
         (Kind::DirectAdmin, "web_users = apache\n", "da.example.net"),
-        (Kind::Plesk, "panel_users = psaadm, panelgate-web\nweb_users = www-data\n", "srv1.example.net"),
+        (Kind::Plesk, "panel_users = psaadm\nweb_users = www-data\n", "srv1.example.net"),
         (Kind::Ini, "web_users = www-data\n", "srv1.example.net"),
     ];
     for (kind, users, host) in wants {
@@ -44,9 +44,9 @@ fn lines_of_the_administrator_stay() {
     for line in kept.lines() {
         assert!(lines.any(|found| found == line), "{line:?} is gone, or out of its place, in {text:?}");
     }
-    for line in [format!("password = {SECRET}\r\n"), "panel_users = panelgate-web\r\n".into()] {
-        assert!(text.contains(&line), "{text:?}");
-    }
+    assert!(text.contains(&format!("password = {SECRET}\r\n")), "{text:?}");
+    // Who drops to that user must not be able to open every account.
+    assert!(!text.contains("panelgate-web"), "{text:?}");
     // Its name is the endpoint's then, too.
     assert!(server.read("etc/apache2/conf.d/panelgate.conf").contains(r"m#^other\.example(?::"));
 }

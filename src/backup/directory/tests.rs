@@ -74,6 +74,29 @@ fn the_last_good_one_is_never_removed() {
 }
 
 #[test]
+fn what_was_taken_in_from_elsewhere_pushes_out_nothing_that_was_made_here() {
+    let (_dir, directory) = directory();
+    write(&directory, 1, b"hello");
+    for job in 2..5 {
+        let mut draft = directory.begin("shop.example", job, "sitebuilder", 1 << 20).unwrap();
+        draft.mark_imported();
+        draft.piece(b"the account's word").unwrap();
+        draft.finish("site shop.example", None).unwrap();
+    }
+    assert_eq!(directory.prune("shop.example", 1).unwrap().len(), 2);
+    let left = directory.list("shop.example").unwrap();
+    assert!(left.len() == 2 && left.iter().any(|kept| kept.manifest.job == 1 && !kept.manifest.imported));
+}
+
+#[test]
+fn a_backup_does_not_fill_the_disk() {
+    let (_dir, directory) = directory();
+    let mut draft = directory.begin("shop.example", 1, "sitebuilder", u64::MAX).unwrap();
+    assert_eq!(draft.begin(Some(u64::MAX / 2)).unwrap_err().kind(), ErrorKind::NoSpace);
+    draft.begin(Some(5)).unwrap();
+}
+
+#[test]
 fn what_a_killed_run_leaves_is_swept_and_nothing_else() {
     let (_dir, directory) = directory();
     let draft = directory.begin("shop.example", 1, "sitebuilder", 10).unwrap();

@@ -51,3 +51,19 @@ fn what_becomes_of_a_job() {
     );
     assert_eq!(state(&settle(1, fault(ErrorKind::SiteConflict), None)), Some(JobState::Failed));
 }
+
+#[test]
+fn the_loop_hears_of_a_settled_row_while_others_run() {
+    let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).unwrap());
+    let running: Lanes = Arc::default();
+    *lock(&running) = Running { lanes: HashMap::from([("project".into(), 2)]), threads: 2 };
+    let woken = || rustix::io::read(&*wake, &mut [0_u8; 8]).is_ok();
+    let mut place =
+        Place { lane: Some("project".into()), running: Arc::clone(&running), wake: Arc::clone(&wake) };
+    place.leave_lane();
+    assert!(woken() && !woken());
+    // Here the row is written.
+    drop(place);
+    assert!(woken(), "it may wait for its next attempt now");
+    assert_eq!(lock(&running).threads, 1);
+}

@@ -105,7 +105,7 @@ pub(crate) fn refresh(
     let about = match principal {
         // Itself, whatever it names.
         Principal::Account { name, .. } => {
-            About { accounts: vec![name.clone()], whole: true, ..About::default() }
+            About { accounts: vec![name.clone()], whole: true, slowly: true, ..About::default() }
         }
         _ if request.account.is_none() && request.site.is_none() => {
             let text = "name the account or the site that the panel shall be asked about";
@@ -115,7 +115,7 @@ pub(crate) fn refresh(
             accounts: request.account.iter().cloned().collect(),
             whole: request.site.is_none(),
             domains: request.site.iter().cloned().collect(),
-            renamed: None,
+            ..About::default()
         },
     };
     let noted = context.store()?.note_event(&about, Marks::default())?;
@@ -162,7 +162,7 @@ fn about(context: &Context, event: &Event) -> About {
     }
     let whole = !of_one_site && event.old_domain.is_none();
     let domains = old.into_iter().chain(event.domain.clone()).collect();
-    About { accounts, whole, domains, renamed }
+    About { accounts, whole, domains, renamed, slowly: false }
 }
 
 /// What an account's main site is called now, if it is about to be called something else and the panel does not say what it was. Data that cannot be read

@@ -171,3 +171,22 @@ fn a_claimed_key_takes_its_jobs_along() {
     store.claim(&shop).unwrap();
     assert_eq!(store.job(id).unwrap().unwrap().key.unwrap().as_str(), "shop.example");
 }
+
+#[test]
+fn what_an_account_has_open_is_counted() {
+    let (_dir, store) = store();
+    let (alice, bob) = (Username::new("alice").unwrap(), Username::new("bob").unwrap());
+    let of = |account: &Username, subject: &str, lane: &str| {
+        store.queue_job(&NewJob { account: Some(account.clone()), ..backup(subject, lane) }).unwrap().id
+    };
+    let first = of(&alice, "site a.example", "project");
+    of(&alice, "site b.example", "project");
+    of(&alice, "account alice", "cpanel");
+    of(&bob, "site c.example", "project");
+    let open = |account, but| store.open_jobs("backup", "project", account, but).unwrap();
+    assert_eq!((open(&alice, ""), open(&alice, "site a.example"), open(&bob, "")), (2, 1, 1));
+    assert_eq!(claim(&store), Some(first));
+    assert_eq!(open(&alice, ""), 2, "what runs counts");
+    store.end_job(first, JobState::Failed, Some("why"), None).unwrap();
+    assert_eq!(open(&alice, ""), 1);
+}

@@ -39,7 +39,7 @@ fn about(accounts: &[&str], whole: bool, domains: &[&str]) -> About {
         accounts: accounts.iter().map(|name| user(name)).collect(),
         whole,
         domains: domains.iter().map(|name| domain(name)).collect(),
-        renamed: None,
+        ..About::default()
     }
 }
 
@@ -65,6 +65,19 @@ fn an_event_is_about_the_sites_that_it_names_and_no_others() {
 }
 
 #[test]
+fn an_event_that_names_a_site_alone_marks_nothing_else_of_whoever_had_it() {
+    let (_dir, store) = store();
+    let ends = Marks { revoke: Some(7), removed: true, ..Marks::default() };
+    store.note_event(&about(&[], true, &["old.example"]), ends).unwrap();
+    let floor = |name: &str| store.current(&domain(name)).unwrap().unwrap().floor;
+    assert_eq!((floor("old.example"), floor("blog.old.example"), floor("other.example")), (8, 8, 0));
+    assert_eq!(store.lifecycle(&SiteKey::of(&domain("other.example"))).unwrap().removed, None);
+    assert_eq!(looks(&store).len(), 3, "they are looked at all the same");
+    store.note_event(&about(&["carol"], true, &["other.example"]), ends).unwrap();
+    assert_eq!(floor("other.example"), 0, "carol's event says nothing about alice");
+}
+
+#[test]
 fn equal_events_wait_once_and_one_that_comes_while_a_look_runs_waits_again() {
     let (_dir, store) = store();
     let suspended = Marks { revoke: Some(7), ..Marks::default() };
@@ -86,6 +99,30 @@ fn equal_events_wait_once_and_one_that_comes_while_a_look_runs_waits_again() {
 }
 
 #[test]
+fn what_an_account_says_of_itself_waits_behind_what_others_tell() {
+    let (_dir, store) = store();
+    let owner = AccountId::new("ini", user("alice"), 2001, "");
+    for number in 0..limits::REFRESH_LOOKS * 2 {
+        store.bind(&domain(&format!("s{number}.example")), &owner, None, Binding::Plain).unwrap();
+    }
+    let all = limits::REFRESH_LOOKS * 2 + 3;
+    let slowly = About { slowly: true, ..about(&["alice"], true, &[]) };
+    let first = store.note_event(&slowly, Marks::default()).unwrap();
+    assert_eq!(first.keys as u64, all);
+    let queued = store.job(first.job.unwrap()).unwrap().unwrap().queued;
+    let due = |now: u64| {
+        let query = JobQuery { kind: Some(SYNC_SITE.into()), open: true, limit: 100, ..JobQuery::default() };
+        store.jobs(&query).unwrap().into_iter().filter(|job| job.next <= now).count() as u64
+    };
+    assert_eq!((due(queued), due(queued + 1), due(queued + 2)), (all - 11, all - 3, all));
+    // Saying it again makes nothing faster; what the panel itself tells is looked at now.
+    store.note_event(&slowly, Marks::default()).unwrap();
+    assert_eq!(due(queued), limits::REFRESH_LOOKS);
+    store.note_event(&about(&["alice"], true, &[]), Marks::default()).unwrap();
+    assert_eq!(due(clock::unix_seconds()), all);
+}
+
+#[test]
 fn a_name_follows_from_the_names_told_before() {
     let (_dir, store) = store();
     let rename = |old: &str, new: &str| {
@@ -99,6 +136,11 @@ fn a_name_follows_from_the_names_told_before() {
     assert_eq!(renamed("old.example"), Some(domain("third.example")));
     assert_eq!(renamed("blog.old.example"), Some(domain("blog.third.example")));
     assert_eq!((renamed("bold.example"), renamed("other.example")), (None, None));
+    // A look that began before the third name was said has looked at the second one.
+    store.forget_name(&key("old.example"), &domain("second.example")).unwrap();
+    assert_eq!(renamed("old.example"), Some(domain("third.example")));
+    store.forget_name(&key("old.example"), &domain("third.example")).unwrap();
+    assert_eq!(renamed("old.example"), None);
 }
 
 #[test]
@@ -164,4 +206,13 @@ fn ended_looks_are_bounded() {
         .unwrap();
     assert_eq!(store.forget_looks().unwrap(), 10);
     assert_eq!(store.forget_looks().unwrap(), 0);
+    // Also without the daily sweep: an account may have very many made in a day.
+    let row = store.current(&domain("old.example")).unwrap().unwrap();
+    for _ in 0..LOOKS_BETWEEN {
+        let id = store.queue_look(&row.key, false).unwrap();
+        store.end_job_soon(id, "{}").unwrap();
+    }
+    let sql = "SELECT count(*) FROM jobs WHERE done IS NOT NULL";
+    let count = store.with("test", |connection| connection.query_row(sql, [], |row| row.get::<_, i64>(0)));
+    assert!(count.unwrap() < to_sql(most + LOOKS_BETWEEN));
 }

@@ -406,3 +406,12 @@ fn a_backup_is_sent_whole_or_in_part_and_never_for_head() {
     response.write_part(&mut bytes).unwrap();
     assert_eq!((response.status(), response.content_length(), bytes.len()), (200, 10, 0));
 }
+
+#[test]
+fn whatever_may_get_a_file_is_known_to_want_one() {
+    for method in [Method::Get, Method::Head, Method::Post] {
+        let wants = |query: &str| wants_file(&Request { method, query: query.into(), body: Vec::new() });
+        assert!(wants("backups=shop.example&backup=x"));
+        assert!(!wants("backups=shop.example") && !wants("backup=x&backup=y"));
+    }
+}

@@ -85,7 +85,8 @@ class Modules_Panelgate_EventListener implements EventListener
     {
         try {
             if ((Modules_Panelgate_Events::ALL[$action] ?? null) === Modules_Panelgate_Events::CLIENT) {
-                return pm_Domain::getDomainsByClient(pm_Client::getByClientId((int)$objectId), true);
+                $all = pm_Domain::getDomainsByClient(pm_Client::getByClientId((int)$objectId), true);
+                return array_slice($all, 0, self::ACCOUNTS);
             }
             $name = Modules_Panelgate_Events::value($new, 'domain_name');
             return [$name !== null ? pm_Domain::getByName($name) : pm_Domain::getByDomainId((int)$objectId)];
