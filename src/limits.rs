@@ -442,6 +442,9 @@ pub const BACKUP_ATTEMPTS: u32 = 6;
 /// Time within which a second wish for the same backup is answered by the one that is done already.
 pub const BACKUP_JOIN: Duration = Duration::from_secs(10 * 60);
 
+/// Age of a backup that is kept beside the newest ones where those are all younger.
+pub const BACKUP_FALLBACK: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Most backups that an account's own orders may have waiting or running at a time, so that others get their turn.
 pub const BACKUPS_PER_ACCOUNT: usize = 3;
 

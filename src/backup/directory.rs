@@ -225,7 +225,9 @@ impl Directory {
         Ok((file, kept))
     }
 
-    /// Removes all but the newest `keep` whole backups of a folder, and at least one is kept. What was taken in from elsewhere pushes out none that was made here.
+    /// Removes all but the newest `keep` whole backups of a folder, and at least one is kept; if all of these are younger than [`limits::BACKUP_FALLBACK`], the newest of the others that
+    /// is older stays too: whoever has broken into a website could otherwise have its good backups pushed out in an hour. What was taken in from elsewhere pushes
+    /// out none that was made here.
     /// Gives the names of those that went.
     ///
     /// # Errors
@@ -234,7 +236,14 @@ impl Directory {
         let (imported, made): (Vec<Kept>, Vec<Kept>) =
             self.list(folder)?.into_iter().partition(|kept| kept.manifest.imported);
         let mut gone = Vec::new();
-        for kept in made.into_iter().skip(keep.max(1)).chain(imported.into_iter().skip(keep.max(1))) {
+        let (keep, yesterday) =
+            (keep.max(1), clock::unix_seconds().saturating_sub(limits::BACKUP_FALLBACK.as_secs()));
+        let oldest_kept = made.iter().take(keep).map(|kept| kept.manifest.made).min();
+        let saved = made.iter().skip(keep).position(|kept| kept.manifest.made < yesterday);
+        let saved = saved.filter(|_| oldest_kept.is_some_and(|made| made >= yesterday));
+        let surplus = made.into_iter().skip(keep).enumerate();
+        let surplus = surplus.filter(|(place, _)| Some(*place) != saved).map(|(_, kept)| kept);
+        for kept in surplus.chain(imported.into_iter().skip(keep)) {
             remove(&kept.path)?;
             gone.push(kept.name);
         }

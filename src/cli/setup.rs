@@ -96,7 +96,7 @@ pub(super) struct Arguments {
     root: PathBuf,
 
     /// What a panel adds when it calls --repair: versions
-    #[arg(hide = true, requires = "repair", allow_hyphen_values = true)]
+    #[arg(hide = true, requires = "repair")]
     further: Vec<std::ffi::OsString>,
 }
 

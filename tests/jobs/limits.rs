@@ -1,5 +1,6 @@
 //! How many backups run at a time, of one provider and in all.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -16,14 +17,14 @@ fn no_more_run_at_once_than_provider_and_server_allow() {
     let world = World::start("");
     let blog = Domain::new("blog.shop.example").unwrap();
     world.store().bind(&blog, &world.bob(), None, Binding::Plain).unwrap();
-    // A builder that never says a word, and a pkgacct that works until it is let go.
+    // A builder that never says a word, and a pkgacct that works as long as whoever has started it.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://127.0.0.1:{}/api/", silent.local_addr().unwrap().port());
-    let go = world.dir.path().join("go");
+    let pid = world.dir.path().join("pid");
     let program = world.dir.path().join("root/usr/local/cpanel/scripts/pkgacct");
     std::fs::create_dir_all(program.parent().unwrap()).unwrap();
-    std::fs::write(&program, format!("#!/bin/sh\nuntil [ -e {} ]; do sleep 0.1; done\n", go.display()))
-        .unwrap();
+    let script = format!("#!/bin/sh\necho $$ > {}\nwhile kill -0 $PPID; do sleep 0.1; done\n", pid.display());
+    std::fs::write(&program, script).unwrap();
     chmod(&program, 0o755);
     for site in ["shop.example", "third.example", "blog.shop.example"] {
         assert!(world.run(&["backup", "create", site]).status.success());
@@ -52,6 +53,10 @@ fn no_more_run_at_once_than_provider_and_server_allow() {
             std::thread::sleep(Duration::from_millis(20));
         }
         drop(daemon);
+        // As long as it runs, the next program only waits for it.
+        wait_for("the end of pkgacct", || {
+            let number = std::fs::read_to_string(&pid).unwrap_or_default();
+            number.trim().is_empty() || !Path::new("/proc").join(number.trim()).exists()
+        });
     }
-    std::fs::write(go, b"").unwrap();
 }

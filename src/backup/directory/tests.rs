@@ -74,6 +74,31 @@ fn the_last_good_one_is_never_removed() {
 }
 
 #[test]
+fn many_new_ones_do_not_push_out_the_one_of_the_day_before() {
+    let (_dir, directory) = directory();
+    for job in 1..=6 {
+        let file = write(&directory, job, b"hello");
+        if job <= 3 {
+            let manifest = format!("{}.json", file.name);
+            let mut value: serde_json::Value =
+                serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
+            value["made"] = (value["made"].as_u64().unwrap() - (10 - job) * 24 * 60 * 60).into();
+            std::fs::write(&manifest, value.to_string()).unwrap();
+        }
+    }
+    let jobs =
+        || directory.list("shop.example").unwrap().iter().map(|kept| kept.manifest.job).collect::<Vec<_>>();
+    assert_eq!(directory.prune("shop.example", 2).unwrap().len(), 3);
+    assert_eq!(jobs(), [6, 5, 3], "the newest, and the newest of the days before");
+    assert!(directory.prune("shop.example", 2).unwrap().is_empty());
+    // With one of them among the newest there is nothing to save.
+    directory.remove("shop.example", &directory.list("shop.example").unwrap()[0].name).unwrap();
+    assert!(directory.prune("shop.example", 2).unwrap().is_empty());
+    assert_eq!(directory.prune("shop.example", 1).unwrap().len(), 0);
+    assert_eq!(jobs(), [5, 3]);
+}
+
+#[test]
 fn what_was_taken_in_from_elsewhere_pushes_out_nothing_that_was_made_here() {
     let (_dir, directory) = directory();
     write(&directory, 1, b"hello");
