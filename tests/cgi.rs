@@ -187,7 +187,7 @@ fn wait(child: &mut Child) -> Option<i32> {
     }
 }
 
-/// A click in cPanel.
+/// A click in cPanel (`reference/cpanel.md` 1.6).
 fn cpanel() -> Vec<(&'static str, &'static [u8])> {
     vec![
         ("GATEWAY_INTERFACE", b"CGI/1.1"),
@@ -209,7 +209,7 @@ fn cpanel() -> Vec<(&'static str, &'static [u8])> {
     ]
 }
 
-/// A page call by DirectAdmin.
+/// A page call by DirectAdmin (`reference/directadmin.md` 9.2).
 fn directadmin() -> Vec<(&'static str, &'static [u8])> {
     vec![
         ("REQUEST_METHOD", b"POST"),

@@ -1,4 +1,4 @@
-//! cPanel.
+//! cPanel (`reference/cpanel.md` 5 and 6).
 //!
 //! - To the panel's own place: `uapi Backup fullbackup_to_homedir`, which goes on by itself under a process id and leaves `~/backup-DATE_USER.tar.gz`. The home is
 //!   only looked into as the account.

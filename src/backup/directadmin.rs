@@ -1,4 +1,4 @@
-//! DirectAdmin.
+//! DirectAdmin (`reference/directadmin.md` 5 and 7).
 //!
 //! - To the directory of this server: `directadmin admin-backup --destination=DIRECTORY --user=USER`. Its exit status is 0 even when it failed, so that only the
 //!   archive counts.

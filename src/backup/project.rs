@@ -1,4 +1,4 @@
-//! The builder's editable project of a site, as a backup.
+//! The builder's editable project of a site, as a backup (`reference/builder-api.md` 3.1, 3.2).
 //!
 //! Restoring is not documented by the vendor: it is off unless `[backup] restore` says otherwise, and works from the builder's own directory only.
 

@@ -1,6 +1,6 @@
 //! One call: a request, its redirects, its deadline.
 //!
-//! A redirect is followed by sending the same request again. The body may hold the publication password, and every
+//! A redirect is followed by sending the same request again (`reference/builder-api.md` 1). The body may hold the publication password, and every
 //! call carries the brand's credentials, so:
 //!
 //! - never from https to http;

@@ -1,4 +1,4 @@
-//! Licences: always at the configured address, also for a builder on own premises.
+//! Licences (`reference/builder-api.md` 4): always at the configured address, also for a builder on own premises.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! Client of the builder's API. It knows no panel.
+//! Client of the builder's API (`reference/builder-api.md`). It knows no panel.
 //!
 //! - `call`: one POST with its redirects and its deadline
 //! - `faults`: what stopped a call on its way

@@ -46,7 +46,7 @@ impl Client {
     }
 
     /// Asks for a session with the credentials, but without saying for which site or how to publish it: no session can be made of that, and the
-    /// documented answer is an objection to the input. (The builder's documentation limits the calls that only read.)
+    /// documented answer is an objection to the input. (`reference/builder-api.md` 4.1 limits the calls that only read.)
     ///
     /// # Errors
     /// [`ErrorKind::BuilderAuth`] or [`ErrorKind::BuilderLicence`] if the builder objects to whom it is asked by; otherwise as

@@ -1,4 +1,4 @@
-//! The editable project of a site: `create-site-backup`, `restore-site-backup`, `delete-site`.
+//! The editable project of a site: `create-site-backup`, `restore-site-backup`, `delete-site` (`reference/builder-api.md` 3.1, 3.2, 3.9).
 //!
 //! A project file is streamed, never held in memory, and is whole only if the answer said how long it is or ended as HTTP says it ends. The name that the
 //! builder gives it is not looked at.

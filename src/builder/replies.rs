@@ -1,4 +1,5 @@
-//! What the builder answered: success, one of its six ways to report a failure, or something that it does not document.
+//! What the builder answered: success, one of its six ways to report a failure, or something that it does not document
+//! (`reference/builder-api.md` 1).
 //!
 //! The body is read as JSON whatever the status is, and a non-empty `error` is a failure whatever the status is. Of a reply only the builder's own
 //! message may be repeated in an error, and that only if it holds no secret.

@@ -1,4 +1,4 @@
-//! `requestLogin`: the session that a browser is sent to.
+//! `requestLogin`: the session that a browser is sent to (`reference/builder-api.md` 2).
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -56,7 +56,7 @@ pub struct SessionRequest {
     pub extra: BTreeMap<String, serde_json::Value>,
 }
 
-/// How the builder publishes.
+/// How the builder publishes (`reference/builder-api.md` 5).
 pub enum Publication {
     /// It logs in by FTP.
     External {

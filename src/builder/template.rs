@@ -1,4 +1,4 @@
-//! Templates. The names in the answers are not documented, so that much is accepted and the rest kept.
+//! Templates (`reference/builder-api.md` 3.3, 3.4). The names in the answers are not documented, so that much is accepted and the rest kept.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! How answers are read: numbers may come as text and the other way round, names differ, what is unknown is left out.
+//! How answers are read (`reference/builder-api.md` 7): numbers may come as text and the other way round, names differ, what is unknown is left out.
 
 use std::collections::BTreeMap;
 use std::fmt;

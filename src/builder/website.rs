@@ -1,4 +1,4 @@
-//! Websites.
+//! Websites (`reference/builder-api.md` 3.5 to 3.11).
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

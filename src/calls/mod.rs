@@ -1,4 +1,4 @@
-//! The table of the builder's calls: one [`Entry`] for each.
+//! The table of the builder's calls (`reference/builder-api.md` 0): one [`Entry`] for each.
 //!
 //! Everything that must know all calls is derived from it: the client and the generic call, the input's check, who may call what through the broker, the
 //! command line's list, `pgate_call`, the sections `[call NAME]` of the configuration, and `docs/operations.md`. It is data only and stands on nothing.
@@ -76,7 +76,7 @@ pub enum Callers {
     Accounts,
 }
 
-/// How sure a name on the wire is.
+/// How sure a name on the wire is (`reference/builder-api.md`, legend).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certainty {
     /// It stands in the documentation or in public code.

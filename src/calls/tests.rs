@@ -48,7 +48,7 @@ fn every_entry_is_whole() {
     }
 }
 
-/// The calls of the builder's documentation whose path is known, with what the table must say of them.
+/// The calls of `reference/builder-api.md` 0 whose path is known, with what the table must say of them.
 #[test]
 fn the_documented_calls_are_all_there() {
     let mut paths: Vec<(&str, &str)> =

@@ -39,7 +39,7 @@ pub struct BackupConfig {
     pub carry_age: Duration,
 }
 
-/// How the builder restores a project (path and fields are inferred, so it is a setting).
+/// How the builder restores a project (`reference/builder-api.md` 3.2: path and fields are inferred, so it is a setting).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RestoreWay {
     /// Not at all.

@@ -146,7 +146,7 @@ pub struct PanelConfig {
     pub plesk_event_handlers: bool,
 }
 
-/// What a cPanel feature list means that does not name the feature (the rule is inferred, so it is a setting).
+/// What a cPanel feature list means that does not name the feature (`reference/cpanel.md` 1.4: the rule is inferred, so it is a setting).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingFeature {
     /// On in the list `default`, off in every other list.
@@ -210,7 +210,7 @@ impl BuilderConfig {
     }
 }
 
-/// How the builder's files reach the document root.
+/// How the builder's files reach the document root (`reference/builder-api.md` 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PublicationType {
     /// The builder pushes file by file to our endpoint.
@@ -495,7 +495,7 @@ fn builder(file: &IniFile) -> Result<BuilderConfig> {
     Ok(config)
 }
 
-/// Takes what people paste: a host, the site's address, the API's address, the address of one call.
+/// Takes what people paste: a host, the site's address, the API's address, the address of one call (`reference/builder-api.md` 1).
 fn base_url(text: &str, allow_http: bool) -> std::result::Result<WebUrl, String> {
     let text = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     let url = WebUrl::parse(&text).map_err(|fault| fault.to_string())?;

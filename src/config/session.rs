@@ -75,7 +75,7 @@ impl Default for Feature {
     }
 }
 
-/// Fields that Panelgate fills in itself; `[session.extra]` may not name them.
+/// Fields that Panelgate fills in itself; `[session.extra]` may not name them (`reference/builder-api.md` 2.1).
 pub(crate) const RESERVED_FIELDS: [&str; 22] = [
     "type",
     "domain",

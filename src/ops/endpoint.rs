@@ -99,8 +99,8 @@ pub fn route(path: &str) -> Route<'_> {
     }
 }
 
-/// What the builder asks by type `internal`: the part behind `zyro/action`, which is empty or the number of a publication.
-/// No site has files there.
+/// What the builder asks by type `internal`: the part behind `zyro/action`, which is empty or the number of a publication
+/// (`reference/builder-api.md` 6.3). No site has files there.
 pub fn action(rest: &str) -> Option<&str> {
     let below = rest.trim_start_matches('/').strip_prefix("zyro/action")?;
     match below.strip_prefix('/') {
@@ -313,7 +313,7 @@ fn facts(
     Ok((account, site))
 }
 
-/// What a request means.
+/// What a request means (`reference/builder-api.md` 6.4).
 fn task(head: &Head, rest: &str) -> Result<FileTask> {
     let verb = match (head.method.as_str(), flag(&head.query)?) {
         ("POST", None) => Verb::Put,

@@ -1,4 +1,4 @@
-//! Publications by archive, the builder's type `internal`: asking for one, and asking how it goes.
+//! Publications by archive, the builder's type `internal` (`reference/builder-api.md` 6.3): asking for one, and asking how it goes.
 //!
 //! The answer to the first is a row in the store; the broker's threads do the rest, one publication of a site at a time.
 

@@ -1,4 +1,4 @@
-//! Bringing one key into line with what the panel says now.
+//! Bringing one key into line with what the panel says now (`reference/builder-api.md` 6.6).
 //!
 //! Whatever was told before, the panel is read here, and what is done follows from that alone. Doing it twice is doing it once: what the builder was told last, and whether
 //! credentials have ended, is kept beside the key. A key has one owner for ever, so that nothing here can reach whoever has the site's name now.

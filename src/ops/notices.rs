@@ -1,5 +1,5 @@
 //! What would keep visitors from a published site although everything went well: a name that leads elsewhere, PHP that is switched off, a web server
-//! that does not follow the site's rules.
+//! that does not follow the site's rules (`reference/builder-api.md` 6.2).
 //!
 //! It is found out as a visitor would: by the name's addresses, and by asking the web server at the account's address. That takes seconds where something
 //! is wrong, so that a page never waits for it: the broker looks beside its work and shows what it has found at the next page.

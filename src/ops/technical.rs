@@ -1,4 +1,4 @@
-//! Technical accounts: the FTP account by which the builder publishes a site of type `external`.
+//! Technical accounts: the FTP account by which the builder publishes a site of type `external` (`reference/builder-api.md` 6.5).
 //!
 //! The panel makes it at the site's first opening, locked into the document root. Nothing about it is stored: its name comes from the site's token, its
 //! password from the install key, the token and the site's revocation floor. So it is the same at every opening until credentials are revoked: an FTP

@@ -1,4 +1,4 @@
-//! The form that starts a publication of type `internal`.
+//! The form that starts a publication of type `internal` (`reference/builder-api.md` 6.3).
 //!
 //! The vendor's documentation has lost the names of its fields, so the archive's address is looked for wherever it can be. Values are never logged:
 //! the address may be as good as a password.

@@ -1,4 +1,4 @@
-//! Every call but `requestLogin`, answered as strictly as it is documented, each with its own shape of success and
+//! Every call but `requestLogin`, answered as strictly as it is documented (`reference/builder-api.md` 3 and 4), each with its own shape of success and
 //! failure.
 
 use std::collections::BTreeMap;
@@ -419,7 +419,7 @@ fn number(body: &Map<String, Value>, name: &str) -> Option<Option<u64>> {
     body.get(name).map_or(Some(None), |value| value.as_u64().map(Some))
 }
 
-/// The ways in which builders report failures.
+/// The ways in which builders report failures (`reference/builder-api.md` 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorShape {
     /// Status 400, `{"error":{"message":"..."}}`.

@@ -1,4 +1,4 @@
-//! What `requestLogin` demands, as strictly as the documentation states it.
+//! What `requestLogin` demands, as strictly as the documentation states it (`reference/builder-api.md` 2.1).
 
 use std::net::IpAddr;
 

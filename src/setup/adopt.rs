@@ -1,4 +1,4 @@
-//! `panelgate setup --adopt`: taking over from the vendor's own plugin.
+//! `panelgate setup --adopt`: taking over from the vendor's own plugin (`reference/builder-api.md` 8).
 //!
 //! The builder's list of published websites says which keys there are. What lies in a document root is looked at by a process of the account, and what it
 //! says is the account's word: with it, an account can take nothing but a name that the panel says is its own. Nothing of the old plugin is removed.

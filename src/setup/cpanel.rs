@@ -1,4 +1,4 @@
-//! cPanel & WHM: the page, its icon and feature, the WHM page, and the script hooks.
+//! cPanel & WHM (`reference/cpanel.md` 1.1, 1.2, 1.10, 2.1): the page, its icon and feature, the WHM page, and the script hooks.
 //!
 //! The bundle is unpacked outside of cPanel's own tree, which updates replace; links lead to it.
 

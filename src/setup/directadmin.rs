@@ -1,4 +1,4 @@
-//! DirectAdmin: the plugin in the folder where its manager keeps plugins. Menu entries and event hooks are files of the plugin,
+//! DirectAdmin (`reference/directadmin.md` 1): the plugin in the folder where its manager keeps plugins. Menu entries and event hooks are files of the plugin,
 //! which DirectAdmin finds by itself.
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Plesk: the extension, and event handlers where they are wanted beside its listener.
+//! Plesk (`reference/plesk.md` 4.4, 5.1): the extension, and event handlers where they are wanted beside its listener.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ const LOCK: &str = "/usr/local/psa/var/root.event_handler.lock";
 /// Lower ones run later: Plesk's own work comes first.
 const PRIORITY: &str = "50";
 
-/// The events that say something about sites and accounts. Those that this Plesk does not know are left out.
+/// The events that say something about sites and accounts (`reference/plesk.md` 5.3). Those that this Plesk does not know are left out.
 const EVENTS: [&str; 22] = [
     "domain_create",
     "domain_update",

@@ -102,7 +102,8 @@ pub fn is_message_socket(fd: impl AsFd) -> bool {
         && sockopt::socket_domain(&fd).is_ok_and(|domain| domain == AddressFamily::UNIX)
 }
 
-/// Whether a web server may have given this to a program as its standard input: a stream socket, a pipe, a file, or `/dev/null`.
+/// Whether a web server may have given this to a program as its standard input: a stream socket, a pipe, a file, or `/dev/null`
+/// (`reference/test-parts.md` 3).
 pub fn can_be_input(fd: impl AsFd) -> bool {
     is_channel(&fd) || is_file_or_null(&fd)
 }

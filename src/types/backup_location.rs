@@ -1,4 +1,4 @@
-//! Where Installatron keeps backups.
+//! Where Installatron keeps backups (`reference/installatron.md` 4.1).
 
 use std::fmt;
 

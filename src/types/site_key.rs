@@ -6,7 +6,8 @@ use super::Domain;
 
 /// The builder's identity of a website (the field `domain` of the builder's calls).
 ///
-/// It is the lower case ASCII name without a leading `www.`: a name with and one without it would be two websites for the builder.
+/// It is the lower case ASCII name without a leading `www.`: a name with and one without it would be two websites for the builder
+/// (`reference/builder-api.md` 2.1 and 6.6).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SiteKey(String);
 

@@ -74,7 +74,8 @@ fn domain(name: Option<&str>) -> Result<Option<Domain>> {
     })
 }
 
-/// Decodes HTML entities once, if there are any: some DirectAdmin versions hand requests on as they would stand in HTML.
+/// Decodes HTML entities once, if there are any: some DirectAdmin versions hand requests on as they would stand in HTML
+/// (`reference/directadmin.md` 2.2).
 pub(super) fn decode_entities(bytes: Vec<u8>) -> Vec<u8> {
     const ENTITIES: [(&[u8], u8); 5] =
         [(b"&amp;", b'&'), (b"&quot;", b'"'), (b"&#39;", b'\''), (b"&lt;", b'<'), (b"&gt;", b'>')];

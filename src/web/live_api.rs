@@ -1,4 +1,4 @@
-//! cPanel's LiveAPI connection, which the panel keeps for every page whose name says `.live`.
+//! cPanel's LiveAPI connection (`reference/cpanel.md` 1.9), which the panel keeps for every page whose name says `.live`.
 //!
 //! The page needs nothing of it: what an account is and has, the broker reads from the panel itself. But the panel waits for the page to end the
 //! connection, so this does, and nothing more. The socket's path is the one path that an installed page takes from its environment: whoever may

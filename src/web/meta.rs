@@ -1,4 +1,4 @@
-//! The meta-variables of a request (RFC 3875 4.1, and what cPanel and DirectAdmin add), read as bytes.
+//! The meta-variables of a request (RFC 3875 4.1, `reference/cpanel.md` 1.6, `reference/directadmin.md` 2.1), read as bytes.
 //!
 //! A closed set of names is read, each bounded; everything else in the environment is neither copied nor looked at. None of it is an identity:
 //! whoever may start this program chooses all of it.
@@ -218,7 +218,8 @@ impl Variables {
         fits.then(|| format!("{token}/frontend/{theme}/index.html"))
     }
 
-    /// The address of the program that answers without a page of the panel around it: beside this one, under DirectAdmin's name for it.
+    /// The address of the program that answers without a page of the panel around it: beside this one, under DirectAdmin's name for it
+    /// (`reference/directadmin.md` 2.4).
     fn raw(&self) -> String {
         let script = self.ascii("SCRIPT_NAME").unwrap_or_default();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-.".contains(&byte);

@@ -239,7 +239,7 @@ fn html(status: u16, page: &impl Template, dialect: Dialect, form_targets: &[Str
     // Rendering into memory fails only if a template calls something that fails; ours do not.
     let body = page.render().unwrap_or_default();
     if dialect == Dialect::Page {
-        // A bar might be the beginning of a token of DirectAdmin's skin.
+        // A bar might be the beginning of a token of DirectAdmin's skin (`reference/directadmin.md` 2.4).
         return Ok(Response::html(status, body.replace('|', "&#124;")));
     }
     let policy = policy(form_targets);

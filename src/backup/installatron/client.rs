@@ -1,4 +1,4 @@
-//! The calls.
+//! The calls (`reference/installatron.md` 4).
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};

@@ -1,5 +1,5 @@
 //! Reading what Installatron's documentation and its answers disagree about: numbers as text, `yes` for true, empty lists for empty maps, null for
-//! nothing.
+//! nothing (`reference/installatron.md` 8).
 
 use std::fmt;
 use std::marker::PhantomData;

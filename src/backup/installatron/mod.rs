@@ -1,4 +1,4 @@
-//! Backups of applications by Installatron, on its own server or as a panel's plug-in.
+//! Backups of applications by Installatron, on its own server or as a panel's plug-in (`reference/installatron.md`).
 //!
 //! - `transport`: the three ways to call it; `settings`: the key; `client`: the calls
 //! - `replies`, `records`, `loose`: what it answers, read with tolerance, without its secrets

@@ -1,4 +1,4 @@
-//! What Installatron answers: an envelope that says whether it went well, and data.
+//! What Installatron answers: an envelope that says whether it went well, and data (`reference/installatron.md` 5).
 
 use std::fmt;
 

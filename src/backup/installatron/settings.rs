@@ -1,4 +1,4 @@
-//! The API key in Installatron's own `settings.ini`.
+//! The API key in Installatron's own `settings.ini` (`reference/installatron.md` 3).
 //!
 //! Its shape is not documented beyond `key=` and `key2=`, so it is read with tolerance: sections or none, quotes or none. Its place is not: the file
 //! must be root's, and nobody else may be able to change it.

@@ -1,4 +1,4 @@
-//! The three ways to call Installatron.
+//! The three ways to call Installatron (`reference/installatron.md` 2).
 //!
 //! - Server: HTTPS with an API key; the path is the path, parameters of a view stand in the query.
 //! - Plugin: the panel's own port with a login of the panel. The path stands behind the `?`, so parameters go into the body, and every call is a POST

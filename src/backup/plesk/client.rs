@@ -1,4 +1,4 @@
-//! The XML API of one server: `POST /enterprise/control/agent.php`.
+//! The XML API of one server: `POST /enterprise/control/agent.php` (`reference/plesk.md` 1).
 
 use std::io::{Cursor, Read, Write};
 use std::time::Duration;

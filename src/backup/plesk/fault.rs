@@ -1,4 +1,5 @@
-//! What Plesk says when it refuses: a number that means the same everywhere, and a text in the panel's language.
+//! What Plesk says when it refuses: a number that means the same everywhere, and a text in the panel's language
+//! (`reference/plesk.md` 1.5).
 
 use crate::error::{Error, ErrorKind};
 use crate::types::quote;

@@ -1,4 +1,4 @@
-//! Plesk on this server: its program is run as root, and what it has made is found in its storage.
+//! Plesk on this server: its program is run as root, and what it has made is found in its storage (`reference/plesk.md` 2.5, 2.6).
 //!
 //! The program prints nothing that names its work, so each run has a prefix that no other run has.
 

@@ -1,4 +1,4 @@
-//! Backups by Plesk.
+//! Backups by Plesk (`reference/plesk.md` 2).
 //!
 //! Up to protocol 1.6.9.0 (Plesk 17.5) its XML API makes them; since then only its own program does, on the server or through the REST API.
 //!

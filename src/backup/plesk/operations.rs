@@ -1,4 +1,5 @@
-//! The operations of `backup-manager`, protocol up to 1.6.9.0, and the one question of `server` that is needed to know the protocol.
+//! The operations of `backup-manager`, protocol up to 1.6.9.0, and the one question of `server` that is needed to know the protocol
+//! (`reference/plesk.md` 2).
 //!
 //! Plesk's schema demands an order of elements and one of several alternatives; what is not so is refused as a whole with error 1014. Here the
 //! order stands in `write` and nowhere else, and alternatives are enums, so that no caller can get either wrong.

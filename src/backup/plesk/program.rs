@@ -1,4 +1,4 @@
-//! `pleskbackup`: what it is told, and how.
+//! `pleskbackup`: what it is told, and how (`reference/plesk.md` 2.5).
 //!
 //! Versions write commands and options in three ways, so the program's own help says which. Passwords go through the environment only. An empty list
 //! of names would mean all objects: there is always exactly one.
@@ -150,7 +150,7 @@ impl Spelling {
     }
 }
 
-/// What `pleskrestore` is told: one subscription out of the backup with this description. Its password for a protected backup goes through the
+/// What `pleskrestore` is told (`reference/plesk.md` 2.5): one subscription out of the backup with this description. Its password for a protected backup goes through the
 /// environment, as that of `pleskbackup` does; on a command line everybody could read it.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Plesk's REST API, of which one thing is used: it runs Plesk's own programs.
+//! Plesk's REST API, of which one thing is used: it runs Plesk's own programs (`reference/plesk.md` 2.7).
 
 use serde::Deserialize;
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! Which way backups are made on a remote Plesk: by the XML API up to protocol 1.6.9.0, or by its own program through the REST API.
-//! Found out by asking, and remembered.
+//! Which way backups are made on a remote Plesk: by the XML API up to protocol 1.6.9.0, or by its own program through the REST API
+//! (`reference/plesk.md` 2.9). Found out by asking, and remembered.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;

@@ -1,4 +1,5 @@
-//! What stands in packets: values that the schema describes, and that Plesk would take although they are wrong.
+//! What stands in packets: values that the schema describes, and that Plesk would take although they are wrong
+//! (`reference/plesk.md` 1.6, 2.1 to 2.4, 8).
 
 use std::fmt;
 use std::num::NonZeroU32;

@@ -1,4 +1,4 @@
-//! XML as Plesk's API speaks it: elements and text, one attribute, no namespaces.
+//! XML as Plesk's API speaks it: elements and text, one attribute, no namespaces (`reference/plesk.md` 1).
 
 use std::fmt::Write as _;
 

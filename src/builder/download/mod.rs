@@ -1,4 +1,4 @@
-//! Fetching the archive of a publication.
+//! Fetching the archive of a publication (`reference/builder-api.md` 6.3 case 7).
 //!
 //! The address comes from a form, so every hop of it is looked at before a connection is made: the host must be the builder's or one that the
 //! administrator named, and what it resolves to must be on the internet and is where the connection goes, whatever the name resolves to

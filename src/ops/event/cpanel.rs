@@ -1,4 +1,4 @@
-//! cPanel's standardized hooks: one JSON object.
+//! cPanel's standardized hooks (`reference/cpanel.md` 2): one JSON object.
 
 use super::loose::{self, Loose, Maybe, members};
 use super::{Event, EventKind, Said};

@@ -1,4 +1,4 @@
-//! DirectAdmin's hooks: the hook's name, and its variables as an environment.
+//! DirectAdmin's hooks (`reference/directadmin.md` 3 and 7): the hook's name, and its variables as an environment.
 
 use super::loose::{self, Loose};
 use super::{Event, EventKind, Said};

@@ -1,4 +1,4 @@
-//! Plesk's events: the event's name, and its values either as a listener has them (JSON) or as an event handler's environment.
+//! Plesk's events (`reference/plesk.md` 5): the event's name, and its values either as a listener has them (JSON) or as an event handler's environment.
 //!
 //! Names of values are spelled in three ways: `Domain Name`, `domain_name`, `OLD_DOMAIN_NAME` and `NEW_DOMAIN_NAME`. A listener has the old and the new ones in two objects.
 

@@ -1,4 +1,4 @@
-//! FTP accounts by cPanel's own program `uapi`.
+//! FTP accounts by cPanel's own program `uapi` (`reference/cpanel.md` 5.1, 5.2).
 //!
 //! The account's name is `NAME@MAIN-DOMAIN`. Its password goes there as a hash. Error texts are in the account's language, so none is looked at: what
 //! counts is whether the list of FTP accounts has the account afterwards, with the right directory.

@@ -1,4 +1,4 @@
-//! cPanel & WHM, read from its own files.
+//! cPanel & WHM, read from its own files (`reference/cpanel.md` 3).
 //!
 //! An account is a file `/var/cpanel/users/USER` together with a system user and a directory `/var/cpanel/userdata/USER`. Names in the first directory
 //! that have neither (`system`) are no accounts. One account costs its own files and nothing else: no directory is listed, no map of all domains is

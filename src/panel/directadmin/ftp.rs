@@ -1,4 +1,4 @@
-//! FTP accounts by DirectAdmin's own port: `CMD_API_FTP`.
+//! FTP accounts by DirectAdmin's own port (`reference/directadmin.md` 5.1, 5.3): `CMD_API_FTP`.
 //!
 //! What may act for the account is asked of DirectAdmin's program, which gives root an address with credentials that soon end; they go into a header.
 //! The name is `NAME@DOMAIN`, the password in the body.

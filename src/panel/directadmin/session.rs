@@ -1,4 +1,4 @@
-//! Asking DirectAdmin whose session it is, by replaying it.
+//! Asking DirectAdmin whose session it is, by replaying it (`reference/directadmin.md` 2.6).
 //!
 //! The replay separates a click in the panel from a process of the account that has no session: a hacked website, a cron job. The answer, not the
 //! environment, says which account it is. A positive answer is kept for some seconds under a hash of the session; a negative one is not kept.

@@ -1,4 +1,4 @@
-//! FTP accounts by Plesk's own program: `plesk bin ftpsubaccount`.
+//! FTP accounts by Plesk's own program (`reference/plesk.md` 3.2, 6.5): `plesk bin ftpsubaccount`.
 //!
 //! The name is the login. The password goes there in `PSA_PASSWORD`, the way that Plesk documents for passwords: a process's arguments can be read by
 //! everybody, the environment of a process of root's by root alone.

@@ -178,7 +178,7 @@ where
     }
 }
 
-/// A sum of bits for all the reasons why a site is not in service; 0 is in service.
+/// A sum of bits for all the reasons why a site is not in service; 0 is in service (`reference/plesk.md` 3.1).
 fn status(row: &Row<'_>) -> Result<u64> {
     row.number(column::STATUS)?.ok_or_else(|| row.error("the status is absent"))
 }

@@ -15,7 +15,7 @@ use crate::types::RelPath;
 /// What the builder writes into the front files of what it publishes.
 const COMMENT: &str = "Powered by Website Builder";
 
-/// The files in the document root that the builder publishes beside its folder.
+/// The files in the document root that the builder publishes beside its folder (`reference/builder-api.md` 6.2).
 const FRONT: [&str; 3] = ["index.php", ".htaccess", "web.config"];
 
 /// How much of a front file is looked at, in bytes.

@@ -1,4 +1,4 @@
-//! Single files, as the builder puts them one by one.
+//! Single files, as the builder puts them one by one (`reference/builder-api.md` 6.4).
 
 use std::io::Write;
 

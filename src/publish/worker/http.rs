@@ -1,4 +1,4 @@
-//! Requests of type `http`: reading the body, working on files, writing the whole answer.
+//! Requests of type `http` (`reference/builder-api.md` 6.4): reading the body, working on files, writing the whole answer.
 //!
 //! The answer is written by the worker itself, to the descriptor that the web server gave to the CGI program. Its words are for a customer.
 

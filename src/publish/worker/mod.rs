@@ -105,7 +105,7 @@ pub enum Task {
     Adopt,
 }
 
-/// One request of type `http`.
+/// One request of type `http` (`reference/builder-api.md` 6.4).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FileTask {
     /// What is to be done.

@@ -74,7 +74,7 @@ pub struct Seen {
     pub storage: bool,
 }
 
-/// The file in a home in which the vendor's plugin for cPanel keeps its FTP account.
+/// The file in a home in which the vendor's plugin for cPanel keeps its FTP account (`reference/builder-api.md` 8).
 const STORAGE: &str = ".spbldr_localStorage";
 
 /// Looks at a document root once, changes nothing, and prints a [`Seen`]. This process is the account's already; on its standard input is the

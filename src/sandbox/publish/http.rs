@@ -1,4 +1,4 @@
-//! Type `http`: file by file to the host's endpoint.
+//! Type `http`: file by file to the host's endpoint (`reference/builder-api.md` 6.4).
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Type `internal`: the host fetches one archive from here.
+//! Type `internal`: the host fetches one archive from here (`reference/builder-api.md` 6.3).
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};

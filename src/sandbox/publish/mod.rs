@@ -1,5 +1,5 @@
 //! What the sandbox does when somebody presses "Publish": it brings a small website to where the session said, by the way that the session said,
-//! and takes the documentation at its word.
+//! and takes the documentation at its word (`reference/builder-api.md` 5, 6).
 //!
 //! Nobody's server is spared: a refusal, a short answer, a file that is not where it was put is a failed publication, and the page says which.
 

@@ -1,4 +1,4 @@
-//! The website that the sandbox publishes: small, but laid out as a published site is.
+//! The website that the sandbox publishes: small, but laid out as a published site is (`reference/builder-api.md` 6.2).
 
 use crate::types::Domain;
 

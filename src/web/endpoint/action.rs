@@ -1,4 +1,4 @@
-//! Answers about publications by archive, which the builder shows to a customer.
+//! Answers about publications by archive (`reference/builder-api.md` 6.3), which the builder shows to a customer.
 //!
 //! The vendor's documentation has lost some names of members, so each value stands under every name that it may have.
 

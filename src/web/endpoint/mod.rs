@@ -2,7 +2,7 @@
 //!
 //! It reads the head of one request, asks the broker, and hands its own standard input and output over when the broker says yes; a worker of the
 //! account then reads the body and writes the answer. Every other answer is written here, after the body was read and dropped: some servers lose
-//! one that comes before. It knows no secret, and what it reads of a body goes nowhere.
+//! one that comes before (`reference/test-parts.md` 3). It knows no secret, and what it reads of a body goes nowhere.
 
 pub(super) mod action;
 mod head;
