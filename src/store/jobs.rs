@@ -191,9 +191,10 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn claim_job(&self, now: u64, kinds: &[&str], full: &[String]) -> Result<Option<Job>> {
+        // Without being told, SQLite looks through all jobs of the kinds, the ended ones too, and sorts them.
         let sql = format!(
             "UPDATE jobs SET state = 'running', attempts = attempts + 1, started = ?1, percent = NULL, step = NULL WHERE id = (\
-             SELECT id FROM jobs WHERE done IS NULL AND state = 'waiting' AND next <= ?1 \
+             SELECT id FROM jobs INDEXED BY jobs_open WHERE done IS NULL AND state = 'waiting' AND next <= ?1 \
              AND kind IN (SELECT value FROM json_each(?2)) AND lane NOT IN (SELECT value FROM json_each(?3)) \
              AND (kind NOT IN ('sync-site', 'remove-site') OR NOT EXISTS (SELECT 1 FROM jobs AS other WHERE other.done IS NULL \
              AND other.key = jobs.key AND other.state = 'running' AND other.kind IN ('sync-site', 'remove-site'))) \
@@ -212,7 +213,7 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`].
     pub fn next_job_at(&self, kinds: &[&str]) -> Result<Option<u64>> {
-        let sql = "SELECT min(next) FROM jobs WHERE done IS NULL AND state = 'waiting' AND kind IN (SELECT value FROM json_each(?1))";
+        let sql = "SELECT min(next) FROM jobs INDEXED BY jobs_open WHERE done IS NULL AND state = 'waiting' AND kind IN (SELECT value FROM json_each(?1))";
         let kinds = serde_json::Value::from(kinds.to_vec()).to_string();
         self.with("the jobs cannot be read", |connection| {
             connection
