@@ -274,8 +274,8 @@ fn ask(url: &str, shared: bool, output: &mut Output) -> Result<Vec<Answer>> {
     )]);
     let address = question(&format!("Address [{url}]: "), output)?;
     let username = question("User name: ", output)?;
-    prompt("Password (it is not shown): ", output);
-    let password = terminal::read_hidden_line().map_err(unanswered)?;
+    let ask = || prompt("Password (it is not shown): ", output);
+    let password = terminal::read_hidden_line(ask).map_err(unanswered)?;
     output.note(&[Cell::new("")]);
     let shared_brand = question(
         &format!("Do other servers use the same brand? yes or no [{}]: ", if shared { "yes" } else { "no" }),

@@ -14,11 +14,12 @@ impl Drop for Shown {
     }
 }
 
-/// Reads a line from standard input, which is a terminal, without showing it. The line end is not part of it.
+/// Reads a line from standard input, which is a terminal, without showing it. The line end is not part of it. `ask` is called when nothing is shown any more, so
+/// that whoever is quick is not seen and not lost.
 ///
 /// # Errors
 /// If the terminal cannot be read, or if its user gave up with Ctrl-C or Ctrl-D.
-pub fn read_hidden_line() -> io::Result<String> {
+pub fn read_hidden_line(ask: impl FnOnce()) -> io::Result<String> {
     const INTERRUPT: char = '\u{3}';
     let before = tcgetattr(stdin())?;
     let mut hidden = before.clone();
@@ -26,6 +27,7 @@ pub fn read_hidden_line() -> io::Result<String> {
     hidden.local_modes &= !(LocalModes::ECHO | LocalModes::ISIG);
     let shown = Shown(before);
     tcsetattr(stdin(), OptionalActions::Flush, &hidden)?;
+    ask();
     let mut line = String::new();
     let read = io::stdin().lock().read_line(&mut line);
     drop(shown);
