@@ -113,6 +113,7 @@ fn it_comes_is_upgraded_and_goes_and_its_scripts_never_fail() {
     assert_eq!(system.read("etc/panelgate/panelgate.ini"), "[builder]\n");
 
     // What takes the plugins away does not work: the package goes all the same, and says so.
+    system.write("var/lib/panelgate/setup/installed", 0o600, "cpanel\n");
     system.put_recorder("usr/bin/panelgate", 1);
     let said = rpm(&["-e"], Path::new("panelgate"));
     assert!(said.contains("hooks or icons may be left"), "{said}");
