@@ -7,15 +7,16 @@
 //!
 //! Nothing here may hold up a backup of the panel for longer than its caller allows: a builder that is slow or down means the last good backup, or none.
 
+mod back;
+
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::Seek;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::backup::directory::{Directory, Kept};
 use crate::backup::project::ProjectProvider;
@@ -23,15 +24,17 @@ use crate::backup::{BackupProvider, Control, Order, Progress, Stop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::panel::{Account, SiteKind};
-use crate::publish::carry::{self, Carrier, Found, Label, Shelf, What};
+use crate::publish::carry::{self, Carrier, Label, What};
 use crate::store::{CarryRow, JobState, JobsLock, SiteRow};
 use crate::sys::clock;
-use crate::sys::spool::Spool;
 use crate::types::{Domain, Username, hex};
 
 use super::Context;
 use super::backup::{project_request, queue_project_of};
 use super::policy::{self, Operation, Principal};
+
+pub(crate) use back::take;
+pub use back::{Carried, carried};
 
 /// A backup of the panel is about to begin, or has ended.
 #[derive(Clone, Debug)]
@@ -81,23 +84,6 @@ pub struct Detached {
     pub removed: u64,
     /// How many other backups of the panel still need them.
     pub uses: u64,
-}
-
-/// A project that came back with a restore.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Carried {
-    /// Of which site, by its name.
-    pub site: Domain,
-    /// `backup`: it came back last; `restored`: earlier.
-    pub shelf: &'static str,
-    /// Bytes.
-    pub size: u64,
-    /// When its backup was made, in Unix seconds, as its label says.
-    pub made: Option<u64>,
-    /// Whether this server has made its label. Whether the project is the one that the label was made for is looked at when it is imported.
-    pub genuine: bool,
-    /// Why it cannot be imported; none if it can.
-    pub refused: Option<String>,
 }
 
 /// How projects come that are not there, or too old.
@@ -210,109 +196,9 @@ pub(crate) fn sweep(context: &Context) {
     }
 }
 
-/// The projects that came back with a restore; for root.
-///
-/// # Errors
-/// [`ErrorKind::Forbidden`]; what is wrong with the account; what the worker says.
-pub fn carried(context: &Context, principal: &Principal, request: &CarryRequest) -> Result<Vec<Carried>> {
-    policy::allow(principal, Operation::ManageBackups, context.panel.kind())?;
-    let account = context.panel.account(&request.account)?;
-    let carrier = carrier(context, &account, request.staging.as_deref())?;
-    let key = context.key()?;
-    let seen = found(context, &carrier, account.name())?.into_iter().map(|found| {
-        let Found { site, shelf, size, label, refused } = found;
-        let refused = refused
-            .or_else(|| not_importable(context, &account, &site, size).err().map(|error| error.to_string()));
-        let genuine = label.as_ref().is_some_and(|label| is_genuine(key, &site, label));
-        Carried { site, shelf: shelf.name(), size, made: label.map(|label| label.made), genuine, refused }
-    });
-    Ok(seen.collect())
-}
-
-/// Copies a project that came back out of the account's home, into a file without a name; the newest one of its site that can be taken.
-///
-/// # Errors
-/// [`ErrorKind::BackupNotFound`] if there is none; [`ErrorKind::BackupFailed`] if it is too large, or not what its label says.
-pub(crate) fn take(
-    context: &Context,
-    account: &Account,
-    site: &Domain,
-    staging: Option<&Path>,
-    control: &dyn Control,
-) -> Result<File> {
-    let carrier = carrier(context, account, staging)?;
-    let all = found(context, &carrier, account.name())?;
-    let found =
-        all.into_iter().find(|found| found.site == *site && found.refused.is_none()).ok_or_else(|| {
-            let text =
-                format!("no project of {site} came back to account {} that could be taken", account.name());
-            Error::new(ErrorKind::BackupNotFound, text)
-        })?;
-    not_importable(context, account, site, found.size)?;
-    let program = &context.config.publish.worker_program;
-    let (running, pipe) = carry::take(program, &carrier, site, found.shelf)?;
-    let end = Instant::now() + limits::CARRY_COPY_TIME;
-    Directory::open(&context.config.backup.directory)?;
-    let mut spool = Spool::new(&context.config.backup.directory).map_err(spool_failed)?;
-    let sha256 = receive(context, pipe, &mut spool, end, control)?;
-    running.finish(end)?;
-    match &found.label {
-        Some(label) if label.sha256 != sha256 => {
-            let text =
-                format!("the project of {site} that came back is not the one that its label was made for");
-            return Err(Error::new(ErrorKind::BackupFailed, text));
-        }
-        Some(label) if is_genuine(context.key()?, site, label) => {}
-        _ => log::warn!("the project of {site} that came back was not put there by this server"),
-    }
-    let mut file = spool.reader().map_err(spool_failed)?;
-    file.rewind().map_err(spool_failed)?;
-    Ok(file)
-}
-
-/// Reads a pipe to its end into a file without a name; gives the checksum.
-fn receive(
-    context: &Context,
-    mut pipe: std::io::PipeReader,
-    spool: &mut Spool,
-    end: Instant,
-    control: &dyn Control,
-) -> Result<String> {
-    let failed = |what: String| Err(Error::new(ErrorKind::BackupFailed, what));
-    let (mut buffer, mut hash, mut size) = (vec![0; limits::COPY_BYTES], Sha256::new(), 0_u64);
-    loop {
-        if control.stop().is_some()
-            || !carry::is_readable(&pipe, end.min(Instant::now() + limits::PUT_SILENCE))
-        {
-            return failed("the project did not come out of the home in time".into());
-        }
-        let count = match pipe.read(&mut buffer) {
-            Ok(0) => return Ok(hex(&hash.finalize())),
-            Ok(count) => count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(spool_failed(error)),
-        };
-        size += count as u64;
-        if size > context.config.backup.largest {
-            return failed(too_large(context));
-        }
-        if size % (16 << 20) < count as u64
-            && spool.free().map_err(spool_failed)? < limits::SPOOL_RESERVE_BYTES
-        {
-            return Err(Error::new(ErrorKind::NoSpace, "the disk of [backup] directory is nearly full"));
-        }
-        hash.update(&buffer[..count]);
-        spool.file().write_all(&buffer[..count]).map_err(spool_failed)?;
-    }
-}
-
 fn spool_failed(error: std::io::Error) -> Error {
     Error::new(ErrorKind::BackupProvider, "the project cannot be kept in [backup] directory")
         .with_source(error)
-}
-
-fn too_large(context: &Context) -> String {
-    format!("the project is larger than {} MiB ([backup] largest)", context.config.backup.largest >> 20)
 }
 
 /// The sites of an account that have a project at the builder.
@@ -332,29 +218,6 @@ fn check_site(context: &Context, account: &Account, site: &Domain) -> Result<()>
             Err(Error::new(ErrorKind::SiteNotYours, text))
         }
     }
-}
-
-/// Whether a project of that name and size can become a backup of the account's site.
-fn not_importable(context: &Context, account: &Account, site: &Domain, size: u64) -> Result<()> {
-    check_site(context, account, site)?;
-    if size > context.config.backup.largest {
-        return Err(Error::new(ErrorKind::BackupFailed, too_large(context)));
-    }
-    Ok(())
-}
-
-/// What lies in a home and is not there for a backup that runs.
-fn found(context: &Context, carrier: &Carrier, account: &Username) -> Result<Vec<Found>> {
-    let program = &context.config.publish.worker_program;
-    let mut answer = carry::run(program, carrier, What::List, None, limits::CARRY_COPY_TIME)?;
-    let mut found: Vec<Found> = serde_json::from_value(answer["found"].take())
-        .map_err(|error| Error::new(ErrorKind::Internal, "the worker's list is none").with_source(error))?;
-    let own = context.store()?.carry(account)?.map(|row| row.run);
-    found.retain(|found| {
-        found.shelf != Shelf::Backup
-            || found.label.as_ref().is_none_or(|label| Some(&label.run) != own.as_ref())
-    });
-    Ok(found)
 }
 
 fn carrier(context: &Context, account: &Account, staging: Option<&Path>) -> Result<Carrier> {
@@ -501,10 +364,11 @@ fn order(
     end: Instant,
 ) -> Result<HashMap<Domain, String>> {
     let (store, mut notes, mut jobs) = (context.store()?, HashMap::new(), Vec::new());
+    let jobs_run = JobsLock::is_held(&context.config.state_dir);
     for row in rows.iter().filter(|row| needs_new(context, account, row)) {
         if Instant::now() >= end {
             notes.insert(row.domain.clone(), "there was no time to make a new backup".to_owned());
-        } else if !JobsLock::is_held(&context.config.state_dir) {
+        } else if !jobs_run {
             notes.insert(row.domain.clone(), "nobody runs jobs (panelgate-jobs.service)".to_owned());
         } else {
             match queue_project_of(context, account.name(), &row.domain) {

@@ -23,8 +23,8 @@ impl Dialect {
     /// The dialect of this program: by the name it was called by, else by the name of its file.
     ///
     /// A front may call it through a link or a wrapper, so either name may say it. It decides about form only.
-    pub(super) fn of_program() -> Self {
-        program_names()
+    pub(super) fn of_program(names: &[OsString]) -> Self {
+        names
             .iter()
             .map(|name| Self::of_name(name))
             .find(|dialect| *dialect != Self::Cgi)

@@ -4,7 +4,7 @@
 //! connection, so this does, and nothing more. The socket's path is the one path that an installed page takes from its environment: whoever may
 //! choose it can only have his own process write a constant to it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -12,15 +12,15 @@ use std::time::Instant;
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
-use super::dialect;
 use crate::limits;
 
 /// The frame that ends a connection: its length in bytes, and what it says.
 const SHUTDOWN: &[u8] = b"26\n<cpanelxml shutdown=\"1\" />";
 
 /// Ends the connection of a page that is called as one of cPanel's, if there is one. What fails is the panel's loss of a moment, not the visitor's.
-pub(super) fn end() {
-    if !dialect::program_names().iter().any(|name| is_live(name)) {
+/// `names`: those of this program.
+pub(super) fn end(names: &[OsString]) {
+    if !names.iter().any(|name| is_live(name)) {
         return;
     }
     let socket = ["CPANEL_CONNECT_SOCKET", "CPANEL_PHPCONNECT_SOCKET"].into_iter().find_map(std::env::var_os);

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::dialect::Dialect;
+use super::dialect::{self, Dialect};
 use super::endpoint;
 use super::guard::{self, Method, Request};
 use super::live_api;
@@ -58,7 +58,8 @@ pub fn run(other: Option<&dyn Front>) {
     if endpoint::is_this_program() {
         return endpoint::run();
     }
-    let dialect = Dialect::of_program();
+    let names = dialect::program_names();
+    let dialect = Dialect::of_program(&names);
     let (reference, preference) = (Reference::random(), Preference::default());
     let mut visit = Visit { dialect, reference, preference, head: false, about: Text::FailureTitle };
     // What the panic says may hold what a visitor sent; where it was is enough to find it.
@@ -76,7 +77,7 @@ pub fn run(other: Option<&dyn Front>) {
         return;
     }
     // Before anything that takes time: the panel waits for it.
-    live_api::end();
+    live_api::end(&names);
     let admitted = caught(|| {
         let variables = Variables::of_process();
         (visit.preference, visit.head) = (variables.preference(), variables.is_head());

@@ -8,6 +8,7 @@ use super::{Operation, Principal, ProjectWish, SeenFile, kept, own_site};
 use crate::backup::directory::Directory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::Context;
+use crate::types::quote;
 
 /// A backup that may be read to its end, whatever happens to its name meanwhile.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub fn take_project(
     let found = files.into_iter().find(|kept| name.is_none_or(|name| kept.name == name));
     let Some(found) = found else {
         let text = match name {
-            Some(name) => format!("there is no backup {name:?} of {site}"),
+            Some(name) => format!("there is no backup {} of {site}", quote(name)),
             None => format!("there is no backup of {site} yet: order one first"),
         };
         return Err(Error::new(ErrorKind::BackupNotFound, text));
