@@ -156,7 +156,7 @@ fn a_site_is_chosen_with_the_mouse() {
     let referrer = browser.script("return document.referrer");
     assert_eq!(referrer, "", "the builder does not learn the panel's address");
     // Back, and another one.
-    browser.script("history.back()");
+    browser.back();
     browser.wait_for_url("the chooser again", |url| url.ends_with(PROGRAM));
     browser.click(&button_of(SITE_MAIN));
     panel.arrives_at(&browser, SITE_MAIN, 2);

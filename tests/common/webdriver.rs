@@ -163,6 +163,13 @@ impl Browser {
         self.post("/execute/sync", json!({ "script": script, "args": [] }))
     }
 
+    /// One step back in the history.
+    pub fn back(&self) {
+        // Not within the script: chromedriver runs a script again whose page goes away before its answer is there, and
+        // that would be two steps.
+        self.script("setTimeout(() => history.back())");
+    }
+
     /// The faults that axe-core finds in the page (WCAG 2 A and AA), as `rule: element`.
     pub fn accessibility_faults(&self, axe: &Path) -> Vec<String> {
         // The page's policy forbids scripts; what the driver runs is not the page's.
