@@ -60,7 +60,7 @@ fn a_project_goes_with_the_panels_backup_and_comes_back() {
 
     let import = ["backup", "import", &alice.site, "--carried"];
     let (exit, text) = world.code(&import);
-    assert!(exit == 4 && text.contains("confirm"), "{exit} {text}");
+    assert!(exit == 2 && text.contains("--yes goes on without asking"), "{exit} {text}");
     assert_eq!(world.code(&[&import[..], &["--yes"]].concat()).0, 0);
     assert_eq!(world.code(&["jobs", "--once"]).0, 0);
     let list = world.json(&["backup", "list", &alice.site]);
