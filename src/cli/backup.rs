@@ -20,7 +20,7 @@ use crate::sys::identity;
 use crate::types::Domain;
 
 pub(super) use arguments::Arguments;
-use arguments::{Command, Create, Import, List, Prune, Restore, Status, StopJob};
+use arguments::{Command, Create, Import, List, Prune, Remove, Restore, Status, StopJob};
 use wait::Waiting;
 
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
@@ -35,6 +35,7 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
         Command::Import(import) => begin_import(import, &gateway::direct(reach)?, output),
         Command::Stop(stop) => end_job(stop, &gateway::direct(reach)?, output),
         Command::Prune(prune) => remove_old(prune, &gateway::direct(reach)?, output),
+        Command::Remove(remove) => remove_one(remove, &gateway::direct(reach)?, output),
         Command::Attach(attach) => carry::attach(attach, &gateway::direct(reach)?, output),
         Command::Detach(detach) => carry::detach(detach, &gateway::direct(reach)?, output),
         Command::Carried(carried) => carry::carried(carried, &gateway::direct(reach)?, output),
@@ -288,6 +289,7 @@ fn begin_import(import: &Import, direct: &Direct, output: &mut Output) -> Result
             Error::new(ErrorKind::InvalidArgument, format!("{}: it cannot be found", file.display()))
                 .with_source(error)
         })?),
+        None if import.stored => Task::Register,
         None => carry::task(import)?,
     };
     let request = plain(subject.clone(), scope);
@@ -338,6 +340,24 @@ fn remove_old(prune: &Prune, direct: &Direct, output: &mut Output) -> Result<u8>
         output.line(&[Cell::new(format!("{folder}: {name}"))]);
     }
     output.line(&[Cell::new(format!("{} removed.", gone.len()))]);
+    Ok(0)
+}
+
+fn remove_one(remove: &Remove, direct: &Direct, output: &mut Output) -> Result<u8> {
+    let subject = subject(direct, remove.site.as_ref(), remove.account.as_ref())?;
+    let scope = scope_of(&subject, remove.scope);
+    backup::offers(direct.context(), direct.principal(), &subject, scope, Action::Remove)?;
+    let what = format!("the backup {} of {subject}", remove.name);
+    if !remove.yes && !wait::confirmed(&format!("Remove {what}?")) {
+        let text = format!("{what} was not removed. Answer yes at a terminal, or give --yes");
+        return Err(Error::new(ErrorKind::Forbidden, text));
+    }
+    backup::remove(direct.context(), direct.principal(), &subject, scope, &remove.name)?;
+    if remove.json {
+        output.json(&json!({ "id": remove.name.as_str() }));
+    } else {
+        output.line(&[Cell::new(format!("Removed: {what}."))]);
+    }
     Ok(0)
 }
 
