@@ -21,7 +21,7 @@ use crate::sys::identity;
 use crate::types::Domain;
 
 pub(super) use arguments::Arguments;
-use arguments::{Command, Create, Import, List, Of, Prune, Restore, Status, StopJob};
+use arguments::{Command, Create, Import, List, Of, Prune, Remove, Restore, Status, StopJob};
 use wait::Waiting;
 
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
@@ -36,6 +36,7 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
         Command::Import(import) => begin_import(import, &gateway::direct(reach)?, output),
         Command::Stop(stop) => end_job(stop, &gateway::direct(reach)?, output),
         Command::Prune(prune) => remove_old(prune, &gateway::direct(reach)?, output),
+        Command::Remove(remove) => remove_one(remove, &gateway::direct(reach)?, output),
         Command::Attach(attach) => carry::attach(attach, &gateway::direct(reach)?, output),
         Command::Detach(home) => carry::detach(home, &gateway::direct(reach)?, output),
         Command::Carried(home) => carry::carried(home, &gateway::direct(reach)?, output),
@@ -261,6 +262,7 @@ fn begin_import(import: &Import, direct: &Direct, output: &mut Output) -> Result
             Error::new(ErrorKind::InvalidArgument, format!("{}: it cannot be found", file.display()))
                 .with_source(error)
         })?),
+        None if import.stored => Task::Register,
         None => carry::task(import, output)?,
     };
     begin(direct, subject, scope, task)?.end(import.wait, import.json, direct, output)
@@ -314,6 +316,19 @@ fn remove_old(prune: &Prune, direct: &Direct, output: &mut Output) -> Result<u8>
         output.line(&[Cell::new(format!("{folder}: {name}"))]);
     }
     output.line(&[Cell::new(format!("{} removed.", gone.len()))]);
+    Ok(0)
+}
+
+fn remove_one(remove: &Remove, direct: &Direct, output: &mut Output) -> Result<u8> {
+    let (subject, scope) = subject(direct, &remove.of)?;
+    backup::offers(direct.context(), direct.principal(), &subject, scope, Action::Remove)?;
+    confirm(&format!("The backup {} of {subject} is removed", remove.name), remove.yes, output)?;
+    backup::remove(direct.context(), direct.principal(), &subject, scope, &remove.name)?;
+    if remove.json {
+        output.json(&json!({ "id": remove.name.as_str() }));
+    } else {
+        output.line(&[Cell::new(format!("The backup {} of {subject} is removed.", remove.name))]);
+    }
     Ok(0)
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use crate::backup::{
     BackupRequest, Description, Destination, DestinationName, EntryId, Prefix, Scope, SplitSize, Subject,
@@ -24,9 +24,11 @@ use crate::types::{Domain, Username};
   panelgate backup download shop.example --to shop.sitebuilder
   panelgate backup status 17 --wait
   panelgate backup prune --keep 3
+  panelgate backup import shop.example --scope hosting --stored
 
 JSON:
   download: {\"id\", \"file\", \"size\", \"resumed\", \"sha256\"};
+  remove: {\"id\"};
   create: an array of {\"id\", \"subject\", \"joined\"};
   status, and create with --wait: an array of jobs, as panelgate jobs list prints them;
   list: an array of
@@ -51,6 +53,7 @@ pub(super) enum Command {
     Import(Import),
     Stop(StopJob),
     Prune(Prune),
+    Remove(Remove),
     Attach(Attach),
     /// Take away what attach has put there
     Detach(Home),
@@ -71,6 +74,7 @@ impl Arguments {
             Command::Import(import) => import.json,
             Command::Stop(stop) => stop.json,
             Command::Prune(prune) => prune.json,
+            Command::Remove(remove) => remove.json,
             Command::Attach(attach) => attach.home.json,
             Command::Detach(home) | Command::Carried(home) => home.json,
         }
@@ -292,12 +296,17 @@ pub(super) struct Restore {
     pub(super) json: bool,
 }
 
-/// Take a file of this server as a backup; nothing is restored
+/// Take a file of this server, or what lies in a provider's storage, as a backup; nothing is restored
 #[derive(Args)]
+#[command(group = ArgGroup::new("source").required(true).args(["file", "carried", "stored"]))]
 pub(super) struct Import {
     /// The file, which must be root's
-    #[arg(long, value_name = "FILE", required_unless_present = "carried", conflicts_with = "carried")]
+    #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
+
+    /// What lies in the provider's storage already and is not in its list: for Installatron, archives of the account in the configured location
+    #[arg(long)]
+    pub(super) stored: bool,
 
     /// The project that came back into the account's home with a restore of the panel's (panelgate backup carried); it asks first
     #[arg(long)]
@@ -344,6 +353,27 @@ pub(super) struct Prune {
     /// How many of each stay; as many as the configuration says (keep) unless set
     #[arg(long, value_name = "NUMBER")]
     pub(super) keep: Option<u16>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Remove one backup from where its provider keeps it
+///
+/// It asks first; --yes is for scripts. The last good backup of a project stays.
+#[derive(Args)]
+pub(super) struct Remove {
+    #[command(flatten)]
+    pub(super) of: Of,
+
+    /// Its name in the list
+    #[arg(long, value_parser = |text: &str| EntryId::new(text))]
+    pub(super) name: EntryId,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(super) yes: bool,
 
     /// Print JSON
     #[arg(long)]
