@@ -395,6 +395,61 @@ fn what_came_back_is_the_accounts_word() {
 }
 
 #[test]
+fn many_projects_that_came_back_are_all_listed_and_the_last_can_be_taken() {
+    needs_root!();
+    let world = Travel::start("carry = yes");
+    let alice = &world.alice;
+    alice.make_shelf();
+    let write = |path: &Path, bytes: &[u8]| {
+        std::fs::write(path, bytes).unwrap();
+        alice.own(path);
+    };
+    let others = 400;
+    for number in 0..others {
+        write(&alice.base().join(format!("backup/a{number:03}.example.sitebuilder")), b"x");
+    }
+    // Labels are the account's word too: those of an answer must fit into it.
+    for number in 0..20 {
+        let label = json!({ "run": "x".repeat(3000), "made": 7, "size": 1, "sha256": "00", "seal": "00" });
+        let path = alice.base().join(format!("backup/a{number:03}.example.json"));
+        write(&path, label.to_string().as_bytes());
+    }
+    write(&alice.project(), b"the last of all");
+    let list = world.carried(alice);
+    let sites: Vec<&str> = list.as_array().unwrap().iter().map(|one| one["site"].as_str().unwrap()).collect();
+    assert_eq!((sites.len(), sites.last().copied()), (others + 1, Some(alice.site.as_str())));
+    let import = ["backup", "import", &alice.site, "--carried", "--yes", "--account", &alice.user.name];
+    assert_eq!(world.code(&import).0, 0);
+    assert_eq!(world.code(&["jobs", "--once"]).0, 0);
+    assert_eq!(world.json(&["backup", "list", &alice.site])[0]["size"], 15);
+}
+
+#[test]
+fn an_end_that_comes_while_projects_are_still_put_there_leaves_nothing() {
+    needs_root!();
+    let world = Travel::start("carry = yes");
+    world.builder.set_project(&world.alice.site, crate::world::project(16 << 20));
+    world.back_up();
+    let alice = &world.alice;
+    let name = Username::new(&alice.user.name).unwrap();
+    for _ in 0..4 {
+        let mut attach = world
+            .command(&["backup", "attach", &alice.user.name])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for("the beginning", || {
+            world.store().carry(&name).unwrap().is_some() || attach.try_wait().unwrap().is_some()
+        });
+        // Whichever of the two comes first, and whether or not this one finds the directory locked.
+        world.run(&["backup", "detach", &alice.user.name]);
+        attach.wait().unwrap();
+        assert_eq!(alice.left(), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn a_home_without_room_is_left_as_it_is() {
     needs_root!();
     let world = Travel::start("carry = yes");
