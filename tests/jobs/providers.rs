@@ -132,7 +132,7 @@ fn an_application_is_backed_up_listed_and_restored_by_installatron() {
     }
     let remove = ["backup", "remove", "shop.example", "--name", entry, "--scope", "hosting"];
     let refused = world.run(&remove);
-    assert_eq!(refused.status.code(), Some(4), "nobody said yes: {refused:?}");
+    assert_eq!(refused.status.code(), Some(2), "nobody said yes: {refused:?}");
     assert_eq!(server.with(|state| state.backups.len()), 1);
     assert!(world.run(&[&remove[..], &["--yes"]].concat()).status.success());
     assert_eq!(server.with(|state| state.backups.len()), 0);

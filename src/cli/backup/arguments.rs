@@ -55,8 +55,12 @@ pub(super) enum Command {
     Prune(Prune),
     Remove(Remove),
     Attach(Attach),
-    Detach(Detach),
-    Carried(Carried),
+    /// Take away what attach has put there
+    Detach(Home),
+    /// List the projects that came back into an account's home with a restore of the panel's
+    ///
+    /// What lies there is the account's word. Take one as a backup of this server with panelgate backup import SITE --carried; nothing is restored by that.
+    Carried(Home),
 }
 
 impl Arguments {
@@ -71,9 +75,8 @@ impl Arguments {
             Command::Stop(stop) => stop.json,
             Command::Prune(prune) => prune.json,
             Command::Remove(remove) => remove.json,
-            Command::Attach(attach) => attach.json,
-            Command::Detach(detach) => detach.json,
-            Command::Carried(carried) => carried.json,
+            Command::Attach(attach) => attach.home.json,
+            Command::Detach(home) | Command::Carried(home) => home.json,
         }
     }
 }
@@ -189,11 +192,10 @@ impl Create {
 
     pub(super) fn request(&self, subject: Subject) -> BackupRequest {
         let scope = super::scope_of(&subject, self.scope);
-        let usual = if scope == Scope::Project { Destination::Directory } else { Destination::Panel };
         BackupRequest {
             subject,
             scope,
-            destination: self.to.clone().unwrap_or(usual),
+            destination: self.to.clone().unwrap_or_else(|| super::usual_destination(scope)),
             prefix: self.prefix.clone(),
             description: self.description.clone(),
             split_size: self.split_size,
@@ -201,9 +203,9 @@ impl Create {
     }
 }
 
-/// List the backups of a site's project, or of an account
+/// What the backups are of
 #[derive(Args)]
-pub(super) struct List {
+pub(super) struct Of {
     /// The site
     #[arg(value_parser = |text: &str| Domain::new(text))]
     pub(super) site: Option<Domain>,
@@ -212,9 +214,16 @@ pub(super) struct List {
     #[arg(long, value_name = "ACCOUNT", value_parser = |text: &str| Username::new(text))]
     pub(super) account: Option<Username>,
 
-    /// Whose list: project is the builder's, any other one the panel's
+    /// What they hold: all, hosting, mail, configuration, project; of a site its project, of an account all unless set
     #[arg(long, value_name = "SCOPE", value_parser = scope)]
     pub(super) scope: Option<Scope>,
+}
+
+/// List the backups of a site's project, or of an account
+#[derive(Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    pub(super) of: Of,
 
     /// Print JSON
     #[arg(long)]
@@ -246,21 +255,12 @@ pub(super) struct Status {
 /// An account takes the backups of the projects of its own sites.
 #[derive(Args)]
 pub(super) struct Download {
-    /// The site
-    #[arg(value_parser = |text: &str| Domain::new(text))]
-    pub(super) site: Option<Domain>,
+    #[command(flatten)]
+    pub(super) of: Of,
 
     /// Its name in the list; the newest if left out
     #[arg(value_parser = |text: &str| EntryId::new(text))]
     pub(super) name: Option<EntryId>,
-
-    /// The account
-    #[arg(long, value_name = "ACCOUNT", value_parser = |text: &str| Username::new(text))]
-    pub(super) account: Option<Username>,
-
-    /// Whose list it is in
-    #[arg(long, value_name = "SCOPE", value_parser = scope)]
-    pub(super) scope: Option<Scope>,
 
     /// The file to make; - is standard output. A file that is there is not overwritten
     #[arg(long, value_name = "FILE")]
@@ -276,21 +276,12 @@ pub(super) struct Download {
 /// For projects this is off unless the configuration allows it (restore, in its section backup), since the vendor does not document the call. It asks first; --yes is for scripts.
 #[derive(Args)]
 pub(super) struct Restore {
-    /// The site
-    #[arg(value_parser = |text: &str| Domain::new(text))]
-    pub(super) site: Option<Domain>,
+    #[command(flatten)]
+    pub(super) of: Of,
 
     /// Its name in the list
     #[arg(long, value_parser = |text: &str| EntryId::new(text))]
     pub(super) name: EntryId,
-
-    /// The account
-    #[arg(long, value_name = "ACCOUNT", value_parser = |text: &str| Username::new(text))]
-    pub(super) account: Option<Username>,
-
-    /// Whose list it is in
-    #[arg(long, value_name = "SCOPE", value_parser = scope)]
-    pub(super) scope: Option<Scope>,
 
     /// Do not ask
     #[arg(long)]
@@ -329,17 +320,8 @@ pub(super) struct Import {
     #[arg(long, requires = "carried")]
     pub(super) yes: bool,
 
-    /// The site
-    #[arg(value_parser = |text: &str| Domain::new(text))]
-    pub(super) site: Option<Domain>,
-
-    /// The account
-    #[arg(long, value_name = "ACCOUNT", value_parser = |text: &str| Username::new(text))]
-    pub(super) account: Option<Username>,
-
-    /// Whose backup it is
-    #[arg(long, value_name = "SCOPE", value_parser = scope)]
-    pub(super) scope: Option<Scope>,
+    #[command(flatten)]
+    pub(super) of: Of,
 
     /// Wait until it is done, or given up
     #[arg(long)]
@@ -382,25 +364,32 @@ pub(super) struct Prune {
 /// It asks first; --yes is for scripts. The last good backup of a project stays.
 #[derive(Args)]
 pub(super) struct Remove {
-    /// The site
-    #[arg(value_parser = |text: &str| Domain::new(text))]
-    pub(super) site: Option<Domain>,
+    #[command(flatten)]
+    pub(super) of: Of,
 
     /// Its name in the list
     #[arg(long, value_parser = |text: &str| EntryId::new(text))]
     pub(super) name: EntryId,
 
-    /// The account
-    #[arg(long, value_name = "ACCOUNT", value_parser = |text: &str| Username::new(text))]
-    pub(super) account: Option<Username>,
-
-    /// Whose list it is in
-    #[arg(long, value_name = "SCOPE", value_parser = scope)]
-    pub(super) scope: Option<Scope>,
-
     /// Do not ask
     #[arg(long)]
     pub(super) yes: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Where an account's projects travel with the panel's own backups
+#[derive(Args)]
+pub(super) struct Home {
+    /// The account
+    #[arg(value_parser = |text: &str| Username::new(text))]
+    pub(super) account: Username,
+
+    /// The directory that the panel packs, or has unpacked, in place of the home; the home itself if that directory is not the account's
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) staging: Option<PathBuf>,
 
     /// Print JSON
     #[arg(long)]
@@ -413,53 +402,10 @@ pub(super) struct Remove {
 /// so (carry, in its section backup). What is older than it allows (carry_age) is made anew if the builder gives it in time; else the last good backup is taken.
 #[derive(Args)]
 pub(super) struct Attach {
-    /// The account
-    #[arg(value_parser = |text: &str| Username::new(text))]
-    pub(super) account: Username,
-
-    /// Where the panel gathers what it is going to pack, if that directory is the account's; else the home is used
-    #[arg(long, value_name = "DIRECTORY")]
-    pub(super) staging: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) home: Home,
 
     /// Longest wait for new backups, in seconds; 0 takes what there is
     #[arg(long, value_name = "SECONDS", default_value_t = limits::CARRY_WAIT.as_secs() as u32)]
     pub(super) deadline: u32,
-
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// Take away what attach has put there
-#[derive(Args)]
-pub(super) struct Detach {
-    /// The account
-    #[arg(value_parser = |text: &str| Username::new(text))]
-    pub(super) account: Username,
-
-    /// As it was given to attach
-    #[arg(long, value_name = "DIRECTORY")]
-    pub(super) staging: Option<PathBuf>,
-
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// List the projects that came back into an account's home with a restore of the panel's
-///
-/// What lies there is the account's word. Take one as a backup of this server with panelgate backup import SITE --carried; nothing is restored by that.
-#[derive(Args)]
-pub(super) struct Carried {
-    /// The account
-    #[arg(value_parser = |text: &str| Username::new(text))]
-    pub(super) account: Username,
-
-    /// Where they came back instead of the home: a directory of the account's
-    #[arg(long, value_name = "DIRECTORY")]
-    pub(super) staging: Option<PathBuf>,
-
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
