@@ -427,6 +427,9 @@ pub const JOBS_PER_LANE: usize = 4;
 /// How often the program that runs jobs looks for new ones.
 pub const JOB_TICK: Duration = Duration::from_millis(500);
 
+/// Longest wait of the program that runs jobs for those who look at this moment whether another one does.
+pub const JOBS_LOCK_TIME: Duration = Duration::from_secs(10);
+
 /// Longest wait for running jobs when the program that runs them is told to stop.
 pub const JOB_STOP_TIME: Duration = Duration::from_secs(60);
 
@@ -625,8 +628,8 @@ pub const CARRY_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 /// Largest label of a project in a home, in bytes.
 pub const CARRY_LABEL_BYTES: u64 = 4 * 1024;
 
-/// Most projects in a home that are looked at.
-pub const CARRIED_SHOWN: usize = 100;
+/// Most projects in a home that are listed.
+pub const CARRIED_SHOWN: usize = 5000;
 
 /// Largest payload of one event of the panel's, in bytes.
 pub const EVENT_BYTES: usize = 1024 * 1024;
