@@ -2,21 +2,7 @@ use super::*;
 use crate::types::{AccountId, Domain};
 
 fn account(name: &str, uid: u32) -> Account {
-    Account {
-        id: AccountId::new("cpanel", Username::new(name).unwrap(), uid, "1"),
-        home: format!("/home/{name}").into(),
-        owner: None,
-        plan: None,
-        addons: Vec::new(),
-        site_limit: None,
-        locale: None,
-        contact: None,
-        suspended: false,
-        demo: false,
-        feature: true,
-        public_ip: None,
-        sites: Vec::new(),
-    }
+    Account::plain(AccountId::new("cpanel", Username::new(name).unwrap(), uid, "1"))
 }
 
 fn site(kind: SiteKind) -> Site {
