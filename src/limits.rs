@@ -140,6 +140,9 @@ pub const EXAMINATION_LIFE: Duration = Duration::from_secs(60);
 /// Longest wait of a page, the command line or the C library for the broker's answer.
 pub const BROKER_CALL_TIME: Duration = Duration::from_secs(60);
 
+/// Longest wait for a call to the builder that the broker makes: three times the longest `[builder] timeout`.
+pub const BROKER_BUILDER_TIME: Duration = Duration::from_secs(15 * 60);
+
 /// Refusals of one account that the audit takes at once; the log has all.
 pub const AUDIT_REFUSALS: u32 = 200;
 
@@ -350,8 +353,11 @@ pub const PANEL_SESSIONS: usize = 10_000;
 /// Longest call of the panel's own port.
 pub const PANEL_CALL_TIME: Duration = Duration::from_secs(5);
 
-/// Largest input of one call to the builder, in bytes of JSON. Through the broker it must fit into a frame.
+/// Largest input of one call to the builder, in bytes of JSON.
 pub const CALL_INPUT_BYTES: usize = 1024 * 1024;
+
+/// Largest answer of one call to the builder that the broker passes on, in bytes of JSON.
+pub const CALL_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Longest text in such an input, in bytes: an image as a data URL.
 pub const CALL_TEXT_BYTES: usize = 512 * 1024;
@@ -370,6 +376,9 @@ pub const BUILDER_RETRIES: u32 = 2;
 
 /// Wait before it is made again the first time; each further wait is twice as long.
 pub const BUILDER_RETRY_WAIT: Duration = Duration::from_millis(300);
+
+/// Longest such wait. A builder that wants to be left alone for longer (`Retry-After`) is not asked again by the same call.
+pub const BUILDER_RETRY_LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Time for which a site's `loginHash` is used again.
 pub const LOGIN_HASH_TIME: Duration = Duration::from_secs(15 * 60);
