@@ -131,7 +131,7 @@ pub fn state(port: u16, access: &Access, id: &str) -> (String, Option<String>) {
 }
 
 pub fn end(port: u16, access: &Access, id: &str) -> (String, Option<String>) {
-    let limit = Instant::now() + Duration::from_secs(60);
+    let limit = Instant::now() + Duration::from_secs(180);
     loop {
         let now = state(port, access, id);
         if ["FINISHED", "FAILED"].contains(&now.0.as_str()) || Instant::now() > limit {
