@@ -351,7 +351,7 @@ fn a_quiet_worker_closes_the_publication_and_a_killed_broker_loses_nothing() {
     };
     let lease = workers.lease(&assignment).unwrap();
     assert!(lease.is_new() && !workers.lease(&assignment).unwrap().is_new());
-    let time = Duration::from_secs(20);
+    let time = Duration::from_secs(180);
     let status = lease.call(Task::Manage { what: Manage::Status }, &[], time).unwrap();
     assert_eq!(status["published"], false);
     std::thread::sleep(Duration::from_millis(1500));
