@@ -526,6 +526,15 @@ pub const WORKER_QUIET: Duration = Duration::from_secs(2 * 60);
 /// Longest time for which a worker that was told to end may still write to the disk.
 pub const WORKER_CLOSE_TIME: Duration = Duration::from_secs(60);
 
+/// Time that a worker has for unpacking an archive, undoing, removing or taking over, besides that for each step.
+pub const WORKER_TASK_TIME: Duration = Duration::from_secs(5 * 60);
+
+/// Time that each step adds: a file, or a piece of one, that is unpacked, compared, moved or removed.
+pub const WORKER_STEP_TIME: Duration = Duration::from_millis(20);
+
+/// Time between two words of a worker about how many steps it has done.
+pub const WORKER_TELL_TIME: Duration = Duration::from_secs(1);
+
 /// Time after which the broker looks again whether the sites of its workers may still be published to.
 pub const WORKER_PATROL: Duration = Duration::from_secs(5);
 
