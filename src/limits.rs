@@ -263,7 +263,7 @@ pub const FTP_ACCOUNT_TIME: Duration = Duration::from_secs(30);
 /// Longest wait for each answer of this machine's FTP server when a login is tried.
 pub const FTP_LOGIN_TIME: Duration = Duration::from_secs(10);
 
-/// Longest work of a job that makes an FTP account.
+/// Longest work of a job that makes or removes an FTP account.
 pub const FTP_JOB_TIME: Duration = Duration::from_secs(120);
 
 /// Longest wait of an opening for such a job.
