@@ -1,7 +1,7 @@
 //! Taking a publication back, and removing all that was published.
 
 use super::lines;
-use super::manifest::Manifest;
+use super::manifest::{Entry, Manifest};
 use super::record::{Before, Change, Kind, Record, Touch};
 use super::recover::is_damage;
 use super::report::{Past, Undone};
@@ -68,14 +68,7 @@ impl Site {
             let manifest = std::mem::take(&mut self.manifest);
             for (path, entry) in manifest.files.iter().rev() {
                 self.steps.one();
-                match tree::compare(&self.root, path, entry) {
-                    Compared::Same => undone.removed += u64::from(self.root.remove_file(path)?),
-                    Compared::Changed if !is_runtime(path) => {
-                        self.set_aside(&self.root, path)?;
-                        undone.set_aside += 1;
-                    }
-                    _ => {}
-                }
+                self.take_away(path, entry, &mut undone)?;
             }
             self.remove_dirs(manifest.dirs.iter());
             self.manifest = manifest;
@@ -107,8 +100,8 @@ impl Site {
         }
         for (path, touch) in change.touched.iter().rev() {
             self.steps.one();
-            if touch.before == Before::Nothing {
-                self.take_away(path, touch, &mut undone)?;
+            if let (Before::Nothing, Some(entry)) = (&touch.before, &touch.now) {
+                self.take_away(path, entry, &mut undone)?;
             }
         }
         self.remove_dirs(change.made.iter());
@@ -129,9 +122,8 @@ impl Site {
         Ok(undone)
     }
 
-    /// Removes a file that was not there before.
-    fn take_away(&self, path: &RelPath, touch: &Touch, undone: &mut Undone) -> Outcome<()> {
-        let Some(entry) = &touch.now else { return Ok(()) };
+    /// Removes a file as it was published. One that was changed since is set aside, unless it is the running site's.
+    fn take_away(&self, path: &RelPath, entry: &Entry, undone: &mut Undone) -> Outcome<()> {
         match tree::compare(&self.root, path, entry) {
             Compared::Same => undone.removed += u64::from(self.root.remove_file(path)?),
             Compared::Changed if !is_runtime(path) => {
