@@ -5,12 +5,12 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use common::apache::Apache;
-use common::webdriver::{Browser, DESKTOP, ENTER, Look, PHONE, TAB};
+use common::webdriver::{Browser, DESKTOP, ENTER, LOOKS, Look, PHONE, TAB, axe, picture};
 use common::{SITE_MAIN, Sites, Trial};
 use panelgate::config::PanelKind;
 use panelgate::sandbox::http::Response;
@@ -26,39 +26,6 @@ const ASCII_IDN: &str = "xn--bcher-kva.example";
 
 /// A name that fits no telephone.
 const LONG_NAME: &str = "a-rather-long-name-that-nobody-would-type.summer-sale.flower-shop.example";
-
-/// The windows that every page must fit; the last one is the narrowest that WCAG 2 asks for (1.4.10).
-const LOOKS: [(&str, Look); 5] = [
-    ("desktop-light", DESKTOP),
-    ("desktop-dark", Look { dark: true, ..DESKTOP }),
-    ("phone-light", PHONE),
-    ("phone-dark", Look { dark: true, ..PHONE }),
-    ("narrow", Look { width: 320, height: 640, dark: false }),
-];
-
-fn target() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
-}
-
-fn picture(name: &str) -> PathBuf {
-    target().join("screenshots").join(format!("{name}.png"))
-}
-
-/// The rules of accessibility, which tests/run fetches. Without it, a test says what it leaves out.
-fn axe(test: &str) -> Option<PathBuf> {
-    let file = target().join("test-parts/axe_playwright_python/axe.min.js");
-    if file.exists() {
-        return Some(file);
-    }
-    let all = std::env::var_os("PANELGATE_TEST_ALL").is_some();
-    assert!(!all, "axe-core is not at {}: tests/run should have fetched it", file.display());
-    // Not by a macro: the test harness would keep it to itself.
-    let _ = writeln!(
-        std::io::stderr(),
-        "SKIPPED in {test}: the rules of axe-core (tests/run fetches them; see tests/parts.txt)"
-    );
-    None
-}
 
 /// A page of a panel with the icon, and the program behind it.
 struct Panel {

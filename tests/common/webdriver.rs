@@ -1,6 +1,7 @@
 //! A small client of chromedriver: WebDriver is JSON over HTTP (W3C WebDriver).
 
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,40 @@ pub const ENTER: &str = "\u{e007}";
 
 pub const DESKTOP: Look = Look { width: 1280, height: 900, dark: false };
 pub const PHONE: Look = Look { width: 390, height: 844, dark: false };
+
+/// The windows that every page must fit; the last one is the narrowest that WCAG 2 asks for (1.4.10).
+pub const LOOKS: [(&str, Look); 5] = [
+    ("desktop-light", DESKTOP),
+    ("desktop-dark", Look { dark: true, ..DESKTOP }),
+    ("phone-light", PHONE),
+    ("phone-dark", Look { dark: true, ..PHONE }),
+    ("narrow", Look { width: 320, height: 640, dark: false }),
+];
+
+fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a folder")
+}
+
+/// Where the picture of a page goes.
+pub fn picture(name: &str) -> PathBuf {
+    target().join("screenshots").join(format!("{name}.png"))
+}
+
+/// The rules of accessibility, which tests/run fetches. Without it, a test says what it leaves out.
+pub fn axe(test: &str) -> Option<PathBuf> {
+    let file = target().join("test-parts/axe_playwright_python/axe.min.js");
+    if file.exists() {
+        return Some(file);
+    }
+    let all = std::env::var_os("PANELGATE_TEST_ALL").is_some();
+    assert!(!all, "axe-core is not at {}: tests/run should have fetched it", file.display());
+    // Not by a macro: the test harness would keep it to itself.
+    let _ = writeln!(
+        std::io::stderr(),
+        "SKIPPED in {test}: the rules of axe-core (tests/run fetches them; see tests/parts.txt)"
+    );
+    None
+}
 
 impl Browser {
     /// Starts a browser. `languages` is what it asks for, such as `ar,en`.

@@ -1,28 +1,10 @@
 //! From the panel's button to the builder in headless Chromium, with the unpacked extension. Pictures go to `target/screenshots/plesk-*.png`.
 
-use std::path::{Path, PathBuf};
-
 use serde_json::json;
 
 use crate::click::{INDEX, LIST};
-use crate::common::webdriver::{Browser, DESKTOP, ENTER, Look, PHONE, TAB};
+use crate::common::webdriver::{Browser, DESKTOP, ENTER, LOOKS, Look, TAB, axe, picture};
 use crate::world::{MAIN, OF_B, World};
-
-fn target() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
-}
-
-fn picture(name: &str) -> PathBuf {
-    target().join("screenshots").join(format!("plesk-{name}.png"))
-}
-
-const LOOKS: [(&str, Look); 5] = [
-    ("desktop-light", DESKTOP),
-    ("desktop-dark", Look { dark: true, ..DESKTOP }),
-    ("phone-light", PHONE),
-    ("phone-dark", Look { dark: true, ..PHONE }),
-    ("narrow", Look { width: 320, height: 640, dark: false }),
-];
 
 fn sign_in(browser: &Browser, world: &World, session: &str) {
     browser.open(&world.url("/"));
@@ -32,9 +14,7 @@ fn sign_in(browser: &Browser, world: &World, session: &str) {
 
 /// Every page in every window: nothing runs out at the side, nothing is loaded in vain, and the rules of accessibility find no fault.
 fn look_at(browser: &Browser, world: &World, name: &str, path: &str, looks: &[(&str, Look)]) {
-    let axe = target().join("test-parts/axe_playwright_python/axe.min.js");
-    let all = std::env::var_os("PANELGATE_TEST_ALL").is_some();
-    assert!(axe.exists() || !all, "axe-core is not at {}: tests/run should have fetched it", axe.display());
+    let axe = axe("the_button_the_list_and_the_pages");
     for (window, look) in looks {
         browser.look(*look);
         browser.open(&world.url(path));
@@ -46,10 +26,10 @@ fn look_at(browser: &Browser, world: &World, name: &str, path: &str, looks: &[(&
         assert_ne!(styled, json!(""), "{name}");
         let loaded = browser.script("return [...document.styleSheets].filter(sheet => (sheet.href || '').includes('panelgate.css')).length");
         assert_eq!(loaded, json!(1), "{name}");
-        if axe.exists() {
-            assert_eq!(browser.accessibility_faults(&axe), Vec::<String>::new(), "{name} {window}");
+        if let Some(axe) = &axe {
+            assert_eq!(browser.accessibility_faults(axe), Vec::<String>::new(), "{name} {window}");
         }
-        browser.screenshot(&picture(&format!("{name}-{window}")));
+        browser.screenshot(&picture(&format!("plesk-{name}-{window}")));
     }
 }
 
