@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::config::BackupConfig;
+use crate::config::{BackupConfig, PanelConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::panel::{Account, Tree};
@@ -24,7 +24,6 @@ use super::{
     Outcome, Polled, Progress, ProviderKind, Scope, Started, Subject, SubjectKind, TaskId, programs,
 };
 
-const UAPI: &str = "/usr/local/cpanel/bin/uapi";
 const PKGACCT: &str = "/usr/local/cpanel/scripts/pkgacct";
 
 /// How long an archive must have been left alone to be taken for done, in seconds.
@@ -36,13 +35,14 @@ const LATE: u64 = 120;
 /// cPanel, as what makes backups.
 pub struct CpanelProvider<'a> {
     tree: &'a Tree,
+    panel: &'a PanelConfig,
     config: &'a BackupConfig,
 }
 
 impl<'a> CpanelProvider<'a> {
     /// Puts the parts together; nothing is asked yet.
-    pub fn new(tree: &'a Tree, config: &'a BackupConfig) -> Self {
-        Self { tree, config }
+    pub fn new(tree: &'a Tree, panel: &'a PanelConfig, config: &'a BackupConfig) -> Self {
+        Self { tree, panel, config }
     }
 
     fn archives(&self) -> Archives<'a> {
@@ -71,7 +71,8 @@ impl<'a> CpanelProvider<'a> {
         let since = clock::unix_seconds();
         let user = format!("--user={}", account.name());
         let arguments = [&user, "--output=json", "Backup", "fullbackup_to_homedir", "homedir=include"];
-        let output = programs::run(&self.tree.path(UAPI), &arguments, limits::COMMAND_TIME, None)?;
+        let output =
+            programs::run(&self.tree.path(&self.panel.cpanel_uapi), &arguments, limits::COMMAND_TIME, None)?;
         let reply = programs::json(&output.stdout).ok_or_else(|| {
             Error::new(ErrorKind::BackupProvider, format!("uapi gave no JSON: {}", programs::said(&output)))
         })?;

@@ -2,9 +2,8 @@
 //!
 //! - To the directory of this server: `directadmin admin-backup --destination=DIRECTORY --user=USER`. Its exit status is 0 even when it failed, so that only the
 //!   archive counts.
-//! - To the panel's own place, the account's `~/backups`: `CMD_SITE_BACKUP` as the account, by the credentials that `directadmin api-url` makes for the moment. They
-//!   go into a header of a call to this machine, and nowhere else. DirectAdmin's list of archives says when a new one is there, and the
-//!   account's home when nobody writes to it any more.
+//! - To the panel's own place, the account's `~/backups`: `CMD_SITE_BACKUP` at DirectAdmin's port as the account. DirectAdmin's list of archives says when a new
+//!   one is there, and the account's home when nobody writes to it any more.
 
 mod calls;
 
@@ -25,8 +24,6 @@ use super::{
 };
 
 use calls::Calls;
-
-const PROGRAM: &str = "/usr/local/directadmin/directadmin";
 
 /// How long an archive must have been left alone to be taken for done, in seconds: no process says that it is.
 const QUIET: u64 = 15;
@@ -51,7 +48,7 @@ impl<'a> DirectAdminProvider<'a> {
         Archives { config: self.config }
     }
 
-    fn calls(&self, account: &Account) -> Result<Calls> {
+    fn calls(&self, account: &Account) -> Result<Calls<'a>> {
         Calls::of(self.tree, self.panel, account.name())
     }
 
@@ -64,7 +61,7 @@ impl<'a> DirectAdminProvider<'a> {
             control,
             &Packer {
                 name: "admin-backup",
-                program: &self.tree.path(PROGRAM),
+                program: &self.tree.path(&self.panel.directadmin_command),
                 arguments: &|staging| {
                     Ok(vec!["admin-backup".into(), destination(staging)?, format!("--user={name}")])
                 },

@@ -382,7 +382,7 @@ fn directadmin_packs_accounts_and_sites_and_only_archives_count() {
     da.program.mode("evil");
     let job = order(&world, &["--account", "bob"]);
     let reason = job.reason.clone().unwrap();
-    assert!(reason.contains("no https address of this machine"), "{reason}");
+    assert!(reason.contains("gives no address of this machine"), "{reason}");
     // The password that DirectAdmin makes for the moment is nowhere.
     let everything = world.run(&["jobs", "list", "--all", "--json"]);
     let everything = String::from_utf8_lossy(&everything.stdout).into_owned();
