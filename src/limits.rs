@@ -523,7 +523,7 @@ pub const LOOKS_AT_PUBLICATIONS: usize = 8;
 /// Time without a request after which a site's worker closes the publication and ends.
 pub const WORKER_QUIET: Duration = Duration::from_secs(2 * 60);
 
-/// Longest time for which a worker that was told to end may still write to the disk.
+/// Longest time for which a worker that was told to end may still write to the disk, and one that starts may settle what a killed one has left.
 pub const WORKER_CLOSE_TIME: Duration = Duration::from_secs(60);
 
 /// Time that a worker has for unpacking an archive, undoing, removing or taking over, besides that for each step.
