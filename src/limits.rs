@@ -263,7 +263,7 @@ pub const FTP_ACCOUNT_TIME: Duration = Duration::from_secs(30);
 /// Longest wait for each answer of this machine's FTP server when a login is tried.
 pub const FTP_LOGIN_TIME: Duration = Duration::from_secs(10);
 
-/// Longest work of a job that makes an FTP account.
+/// Longest work of a job that makes or removes an FTP account.
 pub const FTP_JOB_TIME: Duration = Duration::from_secs(120);
 
 /// Longest wait of an opening for such a job.
@@ -436,6 +436,9 @@ pub const JOBS_PER_LANE: usize = 4;
 /// How often the program that runs jobs looks for new ones.
 pub const JOB_TICK: Duration = Duration::from_millis(500);
 
+/// Longest wait of the program that runs jobs for those who look at this moment whether another one does.
+pub const JOBS_LOCK_TIME: Duration = Duration::from_secs(10);
+
 /// Longest wait for running jobs when the program that runs them is told to stop.
 pub const JOB_STOP_TIME: Duration = Duration::from_secs(60);
 
@@ -522,6 +525,15 @@ pub const WORKER_QUIET: Duration = Duration::from_secs(2 * 60);
 
 /// Longest time for which a worker that was told to end may still write to the disk.
 pub const WORKER_CLOSE_TIME: Duration = Duration::from_secs(60);
+
+/// Time that a worker has for unpacking an archive, undoing, removing or taking over, besides that for each step.
+pub const WORKER_TASK_TIME: Duration = Duration::from_secs(5 * 60);
+
+/// Time that each step adds: a file, or a piece of one, that is unpacked, compared, moved or removed.
+pub const WORKER_STEP_TIME: Duration = Duration::from_millis(20);
+
+/// Time between two words of a worker about how many steps it has done.
+pub const WORKER_TELL_TIME: Duration = Duration::from_secs(1);
 
 /// Time after which the broker looks again whether the sites of its workers may still be published to.
 pub const WORKER_PATROL: Duration = Duration::from_secs(5);
@@ -634,8 +646,8 @@ pub const CARRY_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 /// Largest label of a project in a home, in bytes.
 pub const CARRY_LABEL_BYTES: u64 = 4 * 1024;
 
-/// Most projects in a home that are looked at.
-pub const CARRIED_SHOWN: usize = 100;
+/// Most projects in a home that are listed.
+pub const CARRIED_SHOWN: usize = 5000;
 
 /// Largest payload of one event of the panel's, in bytes.
 pub const EVENT_BYTES: usize = 1024 * 1024;

@@ -284,7 +284,15 @@ impl Remote {
 
     /// Connects without ever waiting longer than until `end`, and makes sure that the other end is root's.
     fn connect(&self, end: Instant) -> Result<UnixStream> {
-        let fail = |error: io::Error| self.unavailable("it cannot be reached").with_source(error);
+        let fail = |error: io::Error| {
+            let why = match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                    "it cannot be reached, since it does not run: as root, systemctl start panelgate.socket, or panelgate setup where that was never run"
+                }
+                _ => "it cannot be reached",
+            };
+            self.unavailable(why).with_source(error)
+        };
         let stream = loop {
             match connect_now(&self.socket) {
                 Ok(stream) => break stream,
