@@ -9,6 +9,7 @@ pub mod client;
 mod examination;
 mod handler;
 mod inbox;
+mod long;
 mod pool;
 pub mod protocol;
 mod publication;

@@ -22,6 +22,7 @@ use crate::sys::{descriptors, file, identity};
 
 use super::handler::{Desk, Further};
 use super::inbox::{Inbox, Progress};
+use super::long;
 use super::pool::Pool;
 use super::protocol::{self, Answer};
 use super::publication::Promise;
@@ -326,7 +327,7 @@ impl Server {
             if has_left(&theirs) || came.elapsed() > limits::BROKER_CALL_TIME {
                 return desk.count_dropped();
             }
-            let (answer, further) = desk.answer(uid, &body, load);
+            let (answer, further) = desk.answer(uid, &body, load, &theirs);
             send(&theirs, &answer);
             match further {
                 Further::Nothing => {}
@@ -347,6 +348,12 @@ impl Server {
                     }
                     Err(error) => log::debug!("a file was not taken: {error}"),
                 },
+                Further::Text(text, _place) => {
+                    let end = Instant::now() + limits::ANSWER_TIME;
+                    if let Err(error) = long::send(&theirs, &text, end) {
+                        log::debug!("an answer was not taken: {error}");
+                    }
+                }
             }
         });
         if self.pool.submit(work).is_err() {

@@ -43,7 +43,7 @@ use crate::limits;
 use crate::types::WebUrl;
 
 use buffer::SecretBuffer;
-use call::Outgoing;
+use call::{Outgoing, Reply};
 pub use download::{Download, fetch, may_fetch};
 use invoke::Hashes;
 pub use invoke::Site;
@@ -108,6 +108,18 @@ impl Client {
         answer: Answer,
         mut secrets: Secrets<'a>,
     ) -> Result<T> {
+        let reply = self.exchange(url, body, answer, &mut secrets)?;
+        replies::read(&reply, answer, &secrets)
+    }
+
+    /// Sends one request with the credentials, which become secrets of the call.
+    fn exchange<'a>(
+        &'a self,
+        url: WebUrl,
+        body: Option<&[u8]>,
+        answer: Answer,
+        secrets: &mut Secrets<'a>,
+    ) -> Result<Reply> {
         if self.config.username.is_empty() || self.config.password.is_empty() {
             let text = "the builder's credentials are missing: set [builder] username and password";
             return Err(Error::new(ErrorKind::Config, text));
@@ -122,8 +134,8 @@ impl Client {
         let outgoing = Outgoing { url: url.clone(), basic: &basic, body, most };
         let reply = call::exchange(self.agent()?, &self.config, outgoing)?;
         let method = if body.is_some() { "POST" } else { "GET" };
-        self.note(method, url.path_and_query(), body, &reply, &secrets);
-        replies::read(&reply, answer, &secrets)
+        self.note(method, url.path_and_query(), body, &reply, secrets);
+        Ok(reply)
     }
 
     fn agent(&self) -> Result<&Agent> {

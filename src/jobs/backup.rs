@@ -37,7 +37,8 @@ pub(super) fn run(context: &Context, job: &Job, handle: &Handle<'_>) -> Result<V
     })?;
     let provider = backup::provider(context, told.provider)?;
     let facts = backup::facts(context, &told.request.subject, Some(job));
-    let label = format!("panelgate-{}", job.id);
+    // With the time, so that no backup of an earlier store, whose numbers began at 1 too, has the same.
+    let label = format!("panelgate-{:x}-{}", job.queued, job.id);
     let mark = job.task.as_deref().and_then(|task| serde_json::from_str::<Mark>(task).ok());
     let facts = match (facts, &mark) {
         (Ok(facts), _) => facts,
@@ -104,6 +105,8 @@ impl Run<'_> {
     fn find(&self) -> Result<Option<TaskId>> {
         match self.told.task {
             Task::Create => self.provider.find(&self.order),
+            // Done twice it does no harm.
+            Task::Register => Ok(None),
             // These begin anew for a provider that has no runs; no other can be asked.
             Task::Restore(_) | Task::Import(_) | Task::Carried(_)
                 if self.told.provider == ProviderKind::Project =>
@@ -135,6 +138,10 @@ impl Run<'_> {
             Task::Import(path) => {
                 self.provider.capabilities()?.allow(self.told.provider, Action::Import)?;
                 self.provider.import(&self.order, &mut backup::import_file(path)?, self.handle)
+            }
+            Task::Register => {
+                self.provider.capabilities()?.allow(self.told.provider, Action::Register)?;
+                self.provider.register(&self.order, self.handle)
             }
             Task::Carried(staging) => {
                 self.provider.capabilities()?.allow(self.told.provider, Action::Import)?;

@@ -24,8 +24,8 @@ use crate::panel::{Account, FtpAccounts, FtpOrder, Site};
 use crate::store::{InstallKey, JobState, NewJob, SiteRow};
 use crate::types::{Domain, Secret, SiteKey};
 
-use super::Context;
-use super::policy::{self, Operation, Principal};
+use super::policy::{Operation, Principal};
+use super::{Context, binding};
 
 /// The kind of the jobs that make accounts.
 pub(crate) const FTP_ACCOUNT: &str = "ftp-account";
@@ -158,24 +158,11 @@ fn ensure(
 /// # Errors
 /// As [`external`]; and why the site may not be published any more.
 pub(crate) fn make(context: &Context, row: &SiteRow) -> Result<String> {
-    let account = context.panel.account(row.owner.name())?;
-    if account.id != row.owner {
-        let text = format!(
-            "the site {} was opened by {}, and the account is {} now",
-            row.domain, row.owner, account.id
-        );
-        return Err(Error::new(ErrorKind::Forbidden, text));
-    }
-    policy::allow_account(&Principal::Root, Operation::OpenSite, context.panel.kind(), &account)?;
-    let site = account.site(&row.domain).ok_or_else(|| {
-        let text = format!("account {} has no site {}", account.name(), row.domain);
-        Error::new(ErrorKind::SiteNotFound, text)
-    })?;
-    policy::allow_site(Operation::OpenSite, site)?;
+    let (account, site) = binding::bound(context, &Principal::Root, Operation::OpenSite, row)?;
     let panel = accounts(context, &site.domain)?;
     let (name, password) = (name(row), password(context.key()?, row, row.floor));
     let login = panel.login(&account, &site.domain, &name);
-    let order = FtpOrder { account: &account, site, name: &name, password: &password };
+    let order = FtpOrder { account: &account, site: &site, name: &name, password: &password };
     ensure(context, panel, row, &order, &login)?;
     Ok(login)
 }
@@ -194,6 +181,7 @@ fn ensure_by_job(context: &Context, row: &SiteRow, login: &str, password: &Secre
         lane: FTP_ACCOUNT.to_owned(),
         subject: row.domain.to_string(),
         account: Some(row.owner.name().clone()),
+        owner: Some(row.owner.clone()),
         site: Some(row.domain.clone()),
         key: Some((row.key.clone(), row.floor)),
         arguments: json!({ "floor": row.floor }).to_string(),

@@ -49,7 +49,9 @@ if mode == "fail": print("Unable to pack: quota", file=sys.stderr); sys.exit(1)
 if mode == "lie": sys.exit(0)
 if mode == "link": os.symlink("/etc/shadow", out); sys.exit(0)
 if mode == "empty": open(out, "w"); sys.exit(0)
-if mode == "slow": open(out, "w").write("half"); time.sleep(2)
+if mode == "slow":
+    open(out, "w").write("half")
+    while not os.path.exists(sys.argv[0] + ".go"): time.sleep(0.05)
 open(out, "w").write("account of bob")
 "#;
 
@@ -66,9 +68,16 @@ open(sys.argv[2][len("--destination="):] + "/user.admin.bob.tar.zst", "w").write
 
 /// DirectAdmin's own port.
 const PORT: &str = r#"
-import http.server, json, ssl, sys, time, urllib.parse, base64
+import http.server, json, os, ssl, sys, time, urllib.parse, base64
 place = sys.argv[1]
-names, queued = ["backup-old-1.tar.gz"], []
+names, queued, writing = ["backup-old-1.tar.gz"], [], []
+# An archive is listed when it is begun. One that is written to was changed a moment ago, whenever one looks.
+def write(name, text, ahead):
+    folder = place + "/da/home/bob/backups/"
+    os.makedirs(folder, exist_ok=True)
+    open(folder + name, "wb").write(text)
+    os.utime(folder + name, (time.time() + ahead,) * 2)
+    for path in (folder, folder + name): os.chown(path, 20001, 20001)
 class Panel(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
     def answer(self, status, body):
@@ -80,8 +89,11 @@ class Panel(http.server.BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         if not self.allowed() or url.path != "/CMD_SITE_BACKUP": return self.answer(200, b"<html>login</html>")
         assert urllib.parse.parse_qs(url.query) == {"json": ["yes"], "domain": ["shop.example"], "ipp": ["50"]}, url
+        while writing: write(writing.pop(), b"a whole archive", -3600)
         for at in list(queued):
-            if time.time() > at + 1: queued.remove(at); names.append("backup-Nov-21-2026-%d.tar.gz" % len(names))
+            if time.time() > at + 1:
+                queued.remove(at); names.append("backup-Nov-21-2026-%d.tar.gz" % len(names))
+                write(names[-1], b"half of it", 3600); writing.append(names[-1])
         self.answer(200, json.dumps({"files": names}).encode())
     def do_POST(self):
         body = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
@@ -96,7 +108,7 @@ context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(place + "/cert.pem", place + "/key.pem")
 server.socket = context.wrap_socket(server.socket, server_side=True)
 open(place + "/port.new", "w").write(str(server.server_address[1]))
-import os; os.rename(place + "/port.new", place + "/port")
+os.rename(place + "/port.new", place + "/port")
 server.serve_forever()
 "#;
 
@@ -200,7 +212,7 @@ fn cpanel_packs_into_the_home_and_is_followed_to_the_end() {
 #[test]
 fn cpanel_packs_into_the_directory_of_this_server() {
     crate::needs_root!();
-    let world = World::start("[backup]\ntimeout = 8s");
+    let world = World::start("");
     home(&world, "root");
     let pkgacct = Program::install(world.dir.path().join("root/usr/local/cpanel/scripts/pkgacct"), PKGACCT);
     let to_directory = ["--account", "bob", "--to", "directory"];
@@ -223,6 +235,9 @@ fn cpanel_packs_into_the_directory_of_this_server() {
         ("hang", JobState::Waiting, "it took longer than it may"),
     ] {
         pkgacct.mode(mode);
+        if mode == "hang" {
+            world.configure("[backup]\ntimeout = 5s");
+        }
         let job = order(&world, &to_directory);
         assert!(job.state == state && job.reason.as_ref().unwrap().contains(says), "{mode}: {job:?}");
         assert!(left().is_empty(), "{mode}: {:?}", left());
@@ -249,6 +264,7 @@ fn a_pkgacct_that_outlives_its_job_is_waited_for_and_its_half_file_is_no_backup(
     let job = world.store().job(id).unwrap().unwrap();
     assert!(job.reason.as_ref().unwrap().contains("still runs"), "{job:?}");
     assert_eq!(pkgacct.calls(), 1, "not a second one beside it");
+    std::fs::write(pkgacct.beside("go"), b"").unwrap();
     wait("the end of the first one", || {
         world.store().retry_job(id).unwrap();
         world.once();
@@ -256,6 +272,31 @@ fn a_pkgacct_that_outlives_its_job_is_waited_for_and_its_half_file_is_no_backup(
     });
     let done = result(&world.store().job(id).unwrap().unwrap());
     assert_eq!(std::fs::read(done["files"][0]["name"].as_str().unwrap()).unwrap(), b"account of bob");
+}
+
+#[test]
+fn what_was_ordered_for_an_account_is_not_done_to_the_next_one_of_its_name() {
+    crate::needs_root!();
+    let world = World::start("");
+    home(&world, "root");
+    let pkgacct = Program::install(world.dir.path().join("root/usr/local/cpanel/scripts/pkgacct"), PKGACCT);
+    let create = || {
+        let output = world.run(&["backup", "create", "--account", "bob", "--to", "directory", "--json"]);
+        let jobs: Value = serde_json::from_slice(&output.stdout).unwrap();
+        jobs[0]["id"].as_u64().unwrap()
+    };
+    let id = create();
+    let file = world.dir.path().join("root/var/cpanel/users/bob");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("STARTDATE=", "STARTDATE=9")).unwrap();
+    world.once();
+    let job = world.store().job(id).unwrap().unwrap();
+    assert!(job.state == JobState::Failed && job.reason.as_ref().unwrap().contains("another one"), "{job:?}");
+    assert_eq!(pkgacct.calls(), 0);
+    let next = create();
+    assert!(next != id);
+    world.once();
+    assert_eq!(world.store().job(next).unwrap().unwrap().state, JobState::Done);
 }
 
 /// A DirectAdmin with its port; the port's process ends with the value.
@@ -324,6 +365,7 @@ fn directadmin_packs_accounts_and_sites_and_only_archives_count() {
     da.program.mode("ok");
     let done = result(&order(&world, &["--account", "bob"]));
     assert_eq!(done["entry"], "backup-Nov-21-2026-1.tar.gz", "{done}");
+    assert_eq!(done["files"][0]["size"], "a whole archive".len(), "{done}");
     let done = result(&order(&world, &["shop.example", "--account", "bob", "--scope", "mail"]));
     assert_eq!(done["entry"], "backup-Nov-21-2026-2.tar.gz", "{done}");
     let posted = std::fs::read_to_string(da.place.join("posted")).unwrap();
@@ -340,7 +382,7 @@ fn directadmin_packs_accounts_and_sites_and_only_archives_count() {
     da.program.mode("evil");
     let job = order(&world, &["--account", "bob"]);
     let reason = job.reason.clone().unwrap();
-    assert!(reason.contains("no https address of this machine"), "{reason}");
+    assert!(reason.contains("gives no address of this machine"), "{reason}");
     // The password that DirectAdmin makes for the moment is nowhere.
     let everything = world.run(&["jobs", "list", "--all", "--json"]);
     let everything = String::from_utf8_lossy(&everything.stdout).into_owned();
