@@ -2,19 +2,21 @@
 //! caller may have. `PROTOCOL.md` beside this file is the wire.
 //!
 //! - [`protocol`]: frames and messages
-//! - [`server`]: one loop that accepts and reads, and a pool that works
+//! - [`server`]: one loop that accepts and reads, and a pool that works; openings, which wait for the builder, take turns in a lane of it
 //! - [`client`]: the other end, which is [`crate::gateway::Remote`]'s means
 
 pub mod client;
 mod examination;
 mod handler;
 mod inbox;
+mod lane;
 mod pool;
 pub mod protocol;
 mod publication;
 mod publisher;
 mod reload;
 pub mod server;
+mod shares;
 mod tally;
 mod wire;
 

@@ -149,7 +149,7 @@ impl Client {
             if let Some(hash) = hash {
                 secrets.add(hash.login_hash.expose());
             }
-            match self.send(url.clone(), sent.as_deref(), made.entry.answer, secrets) {
+            match self.send(url.clone(), sent.as_deref(), made.entry.answer, secrets, self.config.timeout) {
                 // Who was waited for until the deadline is not waited for again: whoever asked has gone.
                 Err(error)
                     if left > 0

@@ -13,6 +13,7 @@ mod matrix;
 mod ownership;
 mod packaged;
 mod service;
+mod table;
 #[allow(dead_code)]
 #[path = "../hooks/tree.rs"]
 mod tree;
