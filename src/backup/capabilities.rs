@@ -17,6 +17,8 @@ pub enum Action {
     Download,
     /// Take a file as a backup.
     Import,
+    /// Take in backups that lie in its storage already, and that it does not list.
+    Register,
     /// Restore a backup.
     Restore,
     /// Remove a backup.
@@ -32,6 +34,7 @@ impl Action {
             Self::List => "list backups",
             Self::Download => "give backups out",
             Self::Import => "import backups",
+            Self::Register => "take in backups that lie in its storage",
             Self::Restore => "restore backups",
             Self::Remove => "remove backups",
         }
@@ -120,8 +123,11 @@ impl Capabilities {
                 "DirectAdmin does not say when a restore has ended, so that it could not be followed. Restore the archive in DirectAdmin (Admin \
                  Backup/Transfer, or the account's Create/Restore Backups)"
             }
-            (ProviderKind::Installatron, Action::Download | Action::Import) => {
+            (ProviderKind::Installatron, Action::Download) => {
                 "Installatron offers no call for it. Its archives lie in the locations that it was given"
+            }
+            (ProviderKind::Installatron, Action::Import) => {
+                "Installatron takes no file. Put the archive into its location, then use panelgate backup import --stored"
             }
             _ => return None,
         })

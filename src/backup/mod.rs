@@ -293,6 +293,14 @@ pub trait BackupProvider: Send + Sync {
         Err(Capabilities::lacks(self.kind(), Action::Import))
     }
 
+    /// Takes in backups that lie in the provider's storage already, and that it does not list. Nothing is restored by it, and doing it twice does no harm.
+    ///
+    /// # Errors
+    /// See the trait.
+    fn register(&self, _order: &Order<'_>, _control: &dyn Control) -> Result<Started> {
+        Err(Capabilities::lacks(self.kind(), Action::Register))
+    }
+
     /// Begins to restore a backup, which overwrites what is there. The caller has had it confirmed.
     ///
     /// # Errors

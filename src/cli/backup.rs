@@ -7,6 +7,7 @@ mod wait;
 
 use serde_json::{Value, json};
 
+use super::asking::confirm;
 use super::jobs::as_json;
 use super::output::{Cell, Output};
 use crate::backup::{Action, BackupRequest, Destination, Entry, Scope, Subject};
@@ -20,7 +21,7 @@ use crate::sys::identity;
 use crate::types::Domain;
 
 pub(super) use arguments::Arguments;
-use arguments::{Command, Create, Import, List, Prune, Restore, Status, StopJob};
+use arguments::{Command, Create, Import, List, Of, Prune, Remove, Restore, Status, StopJob};
 use wait::Waiting;
 
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
@@ -35,9 +36,10 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
         Command::Import(import) => begin_import(import, &gateway::direct(reach)?, output),
         Command::Stop(stop) => end_job(stop, &gateway::direct(reach)?, output),
         Command::Prune(prune) => remove_old(prune, &gateway::direct(reach)?, output),
+        Command::Remove(remove) => remove_one(remove, &gateway::direct(reach)?, output),
         Command::Attach(attach) => carry::attach(attach, &gateway::direct(reach)?, output),
-        Command::Detach(detach) => carry::detach(detach, &gateway::direct(reach)?, output),
-        Command::Carried(carried) => carry::carried(carried, &gateway::direct(reach)?, output),
+        Command::Detach(home) => carry::detach(home, &gateway::direct(reach)?, output),
+        Command::Carried(home) => carry::carried(home, &gateway::direct(reach)?, output),
     }
 }
 
@@ -111,11 +113,10 @@ fn create_any(create: &Create, direct: &Direct, output: &mut Output) -> Result<u
         let text = "nobody runs the jobs at the moment: systemctl enable --now panelgate-jobs.service, or panelgate jobs --once";
         output.note(&[Cell::new(text)]);
     }
-    if create.wait {
-        waiting.wait(direct.context().store()?)?;
+    match waiting.end(create.wait, create.json, direct, output)? {
+        0 => Ok(refused.map_or(0, ErrorKind::exit_code)),
+        failed => Ok(failed),
     }
-    waiting.show(create.json, output);
-    Ok(waiting.exit_code().unwrap_or_else(|| refused.map_or(0, ErrorKind::exit_code)))
 }
 
 /// What shall be backed up.
@@ -152,9 +153,7 @@ fn only_site(sites: &[Domain]) -> Result<Domain> {
 }
 
 fn list_own(list: &List, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
-    let wish =
-        ProjectWish { account: list.account.clone(), site: list.site.clone(), ..ProjectWish::default() };
-    let seen = gateway::for_program(reach)?.project_backups(&wish)?;
+    let seen = gateway::for_program(reach)?.project_backups(&wish(&list.of))?;
     show_seen(&seen, list.json, output);
     Ok(0)
 }
@@ -176,14 +175,11 @@ fn show_seen(seen: &Seen, json: bool, output: &mut Output) {
 
 fn list_any(list: &List, direct: &Direct, output: &mut Output) -> Result<u8> {
     if *direct.principal() != Principal::Root {
-        let wish =
-            ProjectWish { account: list.account.clone(), site: list.site.clone(), ..ProjectWish::default() };
-        show_seen(&direct.project_backups(&wish)?, list.json, output);
+        show_seen(&direct.project_backups(&wish(&list.of))?, list.json, output);
         return Ok(0);
     }
-    let subject = subject(direct, list.site.as_ref(), list.account.as_ref())?;
-    let entries =
-        backup::list(direct.context(), direct.principal(), &subject, scope_of(&subject, list.scope))?;
+    let (subject, scope) = subject(direct, &list.of)?;
+    let entries = backup::list(direct.context(), direct.principal(), &subject, scope)?;
     if list.json {
         output.json(&entries);
         return Ok(0);
@@ -201,16 +197,18 @@ fn list_any(list: &List, direct: &Direct, output: &mut Output) -> Result<u8> {
     Ok(0)
 }
 
-fn subject(
-    direct: &Direct,
-    site: Option<&Domain>,
-    account: Option<&crate::types::Username>,
-) -> Result<Subject> {
-    match (site, account) {
-        (Some(site), account) => named(direct, account, site),
-        (None, Some(account)) => Ok(Subject::Account { account: account.clone() }),
-        (None, None) => Err(Error::new(ErrorKind::InvalidArgument, "name a site, or --account")),
-    }
+fn wish(of: &Of) -> ProjectWish {
+    ProjectWish { account: of.account.clone(), site: of.site.clone(), ..ProjectWish::default() }
+}
+
+fn subject(direct: &Direct, of: &Of) -> Result<(Subject, Scope)> {
+    let subject = match (&of.site, &of.account) {
+        (Some(site), account) => named(direct, account.as_ref(), site)?,
+        (None, Some(account)) => Subject::Account { account: account.clone() },
+        (None, None) => return Err(Error::new(ErrorKind::InvalidArgument, "name a site, or --account")),
+    };
+    let scope = scope_of(&subject, of.scope);
+    Ok((subject, scope))
 }
 
 /// Of a site its project, of an account everything, unless it is said.
@@ -235,11 +233,7 @@ fn show_status(status: &Status, direct: &Direct, output: &mut Output) -> Result<
     for id in &status.jobs {
         waiting.follow(job(store.job(*id)?, *id)?);
     }
-    if status.wait {
-        waiting.wait(store)?;
-    }
-    waiting.show(status.json, output);
-    Ok(waiting.exit_code().unwrap_or(0))
+    waiting.end(status.wait, status.json, direct, output)
 }
 
 fn job(job: Option<Job>, id: u64) -> Result<Job> {
@@ -253,57 +247,41 @@ fn root_only(direct: &Direct) -> Result<()> {
 }
 
 fn begin_restore(restore: &Restore, direct: &Direct, output: &mut Output) -> Result<u8> {
-    let subject = subject(direct, restore.site.as_ref(), restore.account.as_ref())?;
-    let scope = scope_of(&subject, restore.scope);
+    let (subject, scope) = subject(direct, &restore.of)?;
     backup::offers(direct.context(), direct.principal(), &subject, scope, Action::Restore)?;
-    let what = format!("the {} of {subject} with the backup {}", scope.held(), restore.name);
-    if !restore.yes && !wait::confirmed(&format!("Overwrite {what}?")) {
-        let text = format!(
-            "nothing was restored: it would overwrite {what}. Answer yes at a terminal, or give --yes"
-        );
-        return Err(Error::new(ErrorKind::Forbidden, text));
-    }
-    let request = plain(subject.clone(), scope);
-    let (_, queued) = backup::queue(
-        direct.context(),
-        direct.principal(),
-        request,
-        Task::Restore(restore.name.clone()),
-        true,
-    )?;
-    let mut waiting = Waiting::default();
-    waiting.add(queued, &subject.to_string());
-    if restore.wait {
-        waiting.wait(direct.context().store()?)?;
-    }
-    waiting.show(restore.json, output);
-    Ok(waiting.exit_code().unwrap_or(0))
+    let what = format!("The {} of {subject} is overwritten with the backup {}", scope.held(), restore.name);
+    confirm(&what, restore.yes, output)?;
+    let waiting = begin(direct, subject, scope, Task::Restore(restore.name.clone()))?;
+    waiting.end(restore.wait, restore.json, direct, output)
 }
 
 fn begin_import(import: &Import, direct: &Direct, output: &mut Output) -> Result<u8> {
-    let subject = subject(direct, import.site.as_ref(), import.account.as_ref())?;
-    let scope = scope_of(&subject, import.scope);
+    let (subject, scope) = subject(direct, &import.of)?;
     let task = match &import.file {
         Some(file) => Task::Import(std::path::absolute(file).map_err(|error| {
             Error::new(ErrorKind::InvalidArgument, format!("{}: it cannot be found", file.display()))
                 .with_source(error)
         })?),
-        None => carry::task(import)?,
+        None if import.stored => Task::Register,
+        None => carry::task(import, output)?,
     };
-    let request = plain(subject.clone(), scope);
-    let (_, queued) = backup::queue(direct.context(), direct.principal(), request, task, true)?;
-    let mut waiting = Waiting::default();
-    waiting.add(queued, &subject.to_string());
-    if import.wait {
-        waiting.wait(direct.context().store()?)?;
-    }
-    waiting.show(import.json, output);
-    Ok(waiting.exit_code().unwrap_or(0))
+    begin(direct, subject, scope, task)?.end(import.wait, import.json, direct, output)
 }
 
-fn plain(subject: Subject, scope: Scope) -> BackupRequest {
-    let destination = if scope == Scope::Project { Destination::Directory } else { Destination::Panel };
-    BackupRequest { subject, scope, destination, prefix: None, description: None, split_size: None }
+fn begin(direct: &Direct, subject: Subject, scope: Scope, task: Task) -> Result<Waiting> {
+    let destination = usual_destination(scope);
+    let mut waiting = Waiting::default();
+    let name = subject.to_string();
+    let request =
+        BackupRequest { subject, scope, destination, prefix: None, description: None, split_size: None };
+    let (_, queued) = backup::queue(direct.context(), direct.principal(), request, task, true)?;
+    waiting.add(queued, &name);
+    Ok(waiting)
+}
+
+/// Where backups are of which nobody says where.
+fn usual_destination(scope: Scope) -> Destination {
+    if scope == Scope::Project { Destination::Directory } else { Destination::Panel }
 }
 
 fn end_job(stop: &StopJob, direct: &Direct, output: &mut Output) -> Result<u8> {
@@ -338,6 +316,19 @@ fn remove_old(prune: &Prune, direct: &Direct, output: &mut Output) -> Result<u8>
         output.line(&[Cell::new(format!("{folder}: {name}"))]);
     }
     output.line(&[Cell::new(format!("{} removed.", gone.len()))]);
+    Ok(0)
+}
+
+fn remove_one(remove: &Remove, direct: &Direct, output: &mut Output) -> Result<u8> {
+    let (subject, scope) = subject(direct, &remove.of)?;
+    backup::offers(direct.context(), direct.principal(), &subject, scope, Action::Remove)?;
+    confirm(&format!("The backup {} of {subject} is removed", remove.name), remove.yes, output)?;
+    backup::remove(direct.context(), direct.principal(), &subject, scope, &remove.name)?;
+    if remove.json {
+        output.json(&json!({ "id": remove.name.as_str() }));
+    } else {
+        output.line(&[Cell::new(format!("The backup {} of {subject} is removed.", remove.name))]);
+    }
     Ok(0)
 }
 

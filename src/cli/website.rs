@@ -1,7 +1,6 @@
 //! `panelgate site create`, `rename`, `publish`, `delete`, `pages` and `settings`: a site's project at the builder.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -9,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::asking::{ask, confirm, hush};
 use super::output::{Cell, Output};
-use super::progress::Progress;
+use super::progress::{Bar, Progress};
 use super::template::members;
-use crate::builder::website::{self, Polling, PublishState, publish_to_the_end};
+use crate::builder::website::{self, Polling, publish_to_the_end};
 use crate::calls::Call;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{self, Gateway, Reach};
@@ -271,6 +270,9 @@ pub(super) fn rename(command: &Rename, gateway: &dyn Gateway, output: &mut Outpu
     Ok(())
 }
 
+/// Most characters of the builder's word for a step that are shown beside the bar.
+const STEP_WIDTH: usize = 40;
+
 pub(super) fn publish(command: &Publish, gateway: &dyn Gateway, output: &mut Output) -> Result<()> {
     hush();
     let input = json!({ "domain": command.site });
@@ -278,16 +280,17 @@ pub(super) fn publish(command: &Publish, gateway: &dyn Gateway, output: &mut Out
         website::read_publish(members(ask(gateway, Call::Publish, input)?))
     } else {
         let polling = Polling { every: Duration::from_secs(command.every), ..Polling::default() };
-        let bar = Bar::new();
+        let mut bar = Bar::new();
         let step = |begin| {
             let call = if begin { Call::Publish } else { Call::PublishProgress };
             gateway
                 .invoke(&CallRequest::new(call.name(), input.clone()))
                 .map(|answer| website::read_publish(members(answer)))
         };
-        let state = publish_to_the_end(&polling, step, |state| bar.show(state));
-        bar.end();
-        state?
+        publish_to_the_end(&polling, step, |state| {
+            let text = state.text.as_deref().unwrap_or("begun");
+            bar.show(state.percent, &printable(text).chars().take(STEP_WIDTH).collect::<String>());
+        })?
     };
     if command.json {
         output.json(&json!({ "site": command.site, "complete": state.complete, "text": state.text }));
@@ -296,36 +299,6 @@ pub(super) fn publish(command: &Publish, gateway: &dyn Gateway, output: &mut Out
         output.line(&[Cell::new(format!("{} {word}.", command.site))]);
     }
     Ok(())
-}
-
-/// How far a publication is, on a terminal.
-struct Bar {
-    terminal: bool,
-}
-
-impl Bar {
-    fn new() -> Self {
-        Self { terminal: std::io::stderr().is_terminal() }
-    }
-
-    fn show(&self, state: &PublishState) {
-        if !self.terminal {
-            return;
-        }
-        let percent = usize::from(state.percent.unwrap_or(0).min(100));
-        let full = percent / 5;
-        let text: String = printable(state.text.as_deref().unwrap_or("begun")).chars().take(40).collect();
-        let mut stderr = std::io::stderr();
-        let _ =
-            write!(stderr, "\r\x1b[K[{}{}] {percent:3} % {text}", "#".repeat(full), " ".repeat(20 - full));
-        let _ = stderr.flush();
-    }
-
-    fn end(&self) {
-        if self.terminal {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
 }
 
 pub(super) fn delete(command: &Delete, reach: Reach<'_>, output: &mut Output) -> Result<()> {

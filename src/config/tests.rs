@@ -1,4 +1,5 @@
 use super::*;
+use crate::types::WebUrl;
 use std::os::unix::fs::PermissionsExt;
 
 fn parse(text: &str) -> Result<Config> {

@@ -104,6 +104,8 @@ impl Run<'_> {
     fn find(&self) -> Result<Option<TaskId>> {
         match self.told.task {
             Task::Create => self.provider.find(&self.order),
+            // Done twice it does no harm.
+            Task::Register => Ok(None),
             // These begin anew for a provider that has no runs; no other can be asked.
             Task::Restore(_) | Task::Import(_) | Task::Carried(_)
                 if self.told.provider == ProviderKind::Project =>
@@ -135,6 +137,10 @@ impl Run<'_> {
             Task::Import(path) => {
                 self.provider.capabilities()?.allow(self.told.provider, Action::Import)?;
                 self.provider.import(&self.order, &mut backup::import_file(path)?, self.handle)
+            }
+            Task::Register => {
+                self.provider.capabilities()?.allow(self.told.provider, Action::Register)?;
+                self.provider.register(&self.order, self.handle)
             }
             Task::Carried(staging) => {
                 self.provider.capabilities()?.allow(self.told.provider, Action::Import)?;

@@ -56,6 +56,8 @@ pub enum Task {
     Restore(EntryId),
     /// Take a file of this server as a backup.
     Import(PathBuf),
+    /// Take in backups that lie in the provider's storage already.
+    Register,
     /// Take a project as a backup that came back with a restore of the panel's, from the account's home or from a directory of the account's.
     Carried(Option<PathBuf>),
 }
@@ -65,6 +67,7 @@ impl Task {
         match self {
             Self::Create => Action::Create,
             Self::Restore(_) => Action::Restore,
+            Self::Register => Action::Register,
             Self::Import(_) | Self::Carried(_) => Action::Import,
         }
     }
@@ -188,6 +191,10 @@ pub fn job(context: &Context, principal: &Principal, id: u64) -> Result<SeenJob>
     let account = job.account.as_ref().filter(|name| principal.own_account().is_none_or(|own| own == *name));
     let account = context.account(principal, Some(account.ok_or_else(gone)?), None)?;
     policy::allow_account(principal, Operation::ViewBackups, context.panel.kind(), &account)?;
+    // An earlier account of the same name had other backups.
+    if job.owner != Some(account.id.to_string()) {
+        return Err(gone());
+    }
     Ok(SeenJob::of(&job))
 }
 
@@ -216,7 +223,7 @@ pub fn project_backups(
     let query = JobQuery {
         kind: Some(JOB.to_owned()),
         lane: Some(ProviderKind::Project.name().to_owned()),
-        account: Some(account.name().to_string()),
+        owner: Some(account.id.to_string()),
         site: Some(site.to_string()),
         limit: 1,
         ..JobQuery::default()
@@ -267,6 +274,24 @@ pub fn list(context: &Context, principal: &Principal, subject: &Subject, scope: 
     provider.capabilities()?.allow(provider.kind(), Action::List)?;
     let facts = facts(context, subject, None)?;
     provider.list(subject, facts.account.as_ref())
+}
+
+/// Removes a backup from where its provider keeps it; for root, who was asked.
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`]; those of the provider.
+pub fn remove(
+    context: &Context,
+    principal: &Principal,
+    subject: &Subject,
+    scope: Scope,
+    entry: &EntryId,
+) -> Result<()> {
+    policy::allow(principal, Operation::ManageBackups, context.panel.kind())?;
+    let provider = providers::choose(context, subject, scope)?;
+    provider.capabilities()?.allow(provider.kind(), Action::Remove)?;
+    let facts = facts(context, subject, None)?;
+    provider.remove(subject, facts.account.as_ref(), entry)
 }
 
 /// Writes a backup to `to`; gives its length.
@@ -334,7 +359,8 @@ pub fn due(context: &Context, principal: &Principal, all: bool) -> Result<Vec<Ba
     for row in store.current_rows(None, None)? {
         let request = project_request(row.owner.name(), &row.domain);
         let subject = request.subject.to_string();
-        let last = store.last_done_job(JOB, ProviderKind::Project.name(), &subject)?.and_then(|job| job.done);
+        let last = store.last_done_job(JOB, ProviderKind::Project.name(), &subject, &row.owner)?;
+        let last = last.and_then(|job| job.done);
         if all || last.is_none_or(|last| last.saturating_add(age) <= now) {
             due.push(request);
         }
@@ -375,9 +401,19 @@ pub(crate) fn provider(context: &Context, kind: ProviderKind) -> Result<Box<dyn 
 /// Reads account and site as they are now. `bound`: the job that was made for them.
 ///
 /// # Errors
-/// [`ErrorKind::SiteConflict`] if the site's key is another one than when the job was made, or another account's.
+/// [`ErrorKind::SiteConflict`] if the account is another one than when the job was made, or the site's key is, or is another account's.
 pub(crate) fn facts(context: &Context, subject: &Subject, bound: Option<&Job>) -> Result<Facts> {
     let account = subject.account().map(|name| context.panel.account(name)).transpose()?;
+    let owner = bound.and_then(|job| job.owner.as_ref());
+    if let (Some(account), Some(owner)) = (&account, owner)
+        && account.id.to_string() != *owner
+    {
+        let text = format!(
+            "account {} is another one than when this was ordered, which had the same name: order it again",
+            account.name()
+        );
+        return Err(Error::new(ErrorKind::SiteConflict, text));
+    }
     let (Some(account), Some(site)) = (&account, subject.site()) else {
         return Ok(Facts { account, site: None });
     };
@@ -442,6 +478,7 @@ fn queue_checked(
         lane: kind.name().to_owned(),
         subject,
         account,
+        owner: facts.account.map(|account| account.id),
         site,
         key: facts.site.map(|row| (row.key, row.floor)),
         arguments,

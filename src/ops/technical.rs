@@ -182,6 +182,7 @@ fn ensure_by_job(context: &Context, row: &SiteRow, login: &str, password: &Secre
         lane: FTP_ACCOUNT.to_owned(),
         subject: row.domain.to_string(),
         account: Some(row.owner.name().clone()),
+        owner: Some(row.owner.clone()),
         site: Some(row.domain.clone()),
         key: Some((row.key.clone(), row.floor)),
         arguments: json!({ "floor": row.floor }).to_string(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::sys::clock;
-use crate::types::{Domain, SiteKey, Username};
+use crate::types::{AccountId, Domain, SiteKey, Username};
 
 use super::Store;
 use super::sites::{from_sql, to_sql, unreadable};
@@ -63,6 +63,8 @@ pub struct Job {
     pub subject: String,
     /// The account.
     pub account: Option<Username>,
+    /// The account's identity when the job was made, as [`crate::types::AccountId`] writes it.
+    pub owner: Option<String>,
     /// The site.
     pub site: Option<Domain>,
     /// The site's key at the builder.
@@ -108,6 +110,8 @@ pub struct NewJob {
     pub subject: String,
     /// The account.
     pub account: Option<Username>,
+    /// The account's identity: a job is never done for, or shown to, a later account of the same name.
+    pub owner: Option<AccountId>,
     /// The site.
     pub site: Option<Domain>,
     /// The site's key at the builder, with its floor.
@@ -116,7 +120,7 @@ pub struct NewJob {
     pub arguments: String,
     /// Unix seconds before which it is not begun.
     pub next: u64,
-    /// An equal job (kind, lane, subject, arguments) is joined that has not ended, or that was done within so many seconds.
+    /// An equal job (kind, lane, subject, owner, key, arguments) is joined that has not ended, or that was done within so many seconds.
     pub join: Option<u64>,
 }
 
@@ -139,6 +143,8 @@ pub struct JobQuery {
     pub lane: Option<String>,
     /// Of this account.
     pub account: Option<String>,
+    /// Of the account with this identity.
+    pub owner: Option<String>,
     /// Of this site.
     pub site: Option<String>,
     /// Only those that are neither done nor cancelled.
@@ -163,7 +169,7 @@ pub struct JobFacts {
 }
 
 const COLUMNS: &str = "id, kind, lane, subject, account, site, key, floor, arguments, state, cancelled, attempts, next, task, percent, step, \
-                       reason, result, queued, started, done";
+                       reason, result, queued, started, done, owner";
 
 impl Store {
     /// Queues a job, or joins an equal one. It is on the disk when this returns.
@@ -353,7 +359,8 @@ impl Store {
     pub fn jobs(&self, query: &JobQuery) -> Result<Vec<Job>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM jobs WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR account = ?2) AND (?3 IS NULL OR site = ?3) \
-             AND (NOT ?4 OR state NOT IN ('done', 'cancelled')) AND id > ?5 AND (?7 IS NULL OR lane = ?7) ORDER BY id DESC LIMIT ?6"
+             AND (NOT ?4 OR state NOT IN ('done', 'cancelled')) AND id > ?5 AND (?7 IS NULL OR lane = ?7) \
+             AND (?8 IS NULL OR owner = ?8) ORDER BY id DESC LIMIT ?6"
         );
         self.with("the jobs cannot be read", |connection| {
             let mut statement = connection.prepare_cached(&sql)?;
@@ -364,7 +371,8 @@ impl Store {
                 query.open,
                 to_sql(query.after),
                 to_sql(query.limit as u64),
-                query.lane
+                query.lane,
+                query.owner
             ];
             statement.query_map(values, read)?.collect()
         })
@@ -383,16 +391,24 @@ impl Store {
         .map(|count| usize::try_from(count).unwrap_or(usize::MAX))
     }
 
-    /// The newest job of a kind, lane and subject that was done.
+    /// The newest job of a kind, lane and subject that was done, for this account or by a version that did not write down for whom.
     ///
     /// # Errors
     /// [`ErrorKind::Store`].
-    pub fn last_done_job(&self, kind: &str, lane: &str, subject: &str) -> Result<Option<Job>> {
+    pub fn last_done_job(
+        &self,
+        kind: &str,
+        lane: &str,
+        subject: &str,
+        owner: &AccountId,
+    ) -> Result<Option<Job>> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM jobs WHERE kind = ?1 AND lane = ?2 AND subject = ?3 AND state = 'done' ORDER BY done DESC LIMIT 1"
+            "SELECT {COLUMNS} FROM jobs WHERE kind = ?1 AND lane = ?2 AND subject = ?3 AND state = 'done' \
+             AND (owner IS NULL OR owner = ?4) ORDER BY done DESC LIMIT 1"
         );
         self.with("the jobs cannot be read", |connection| {
-            connection.prepare_cached(&sql)?.query_row([kind, lane, subject], read).optional()
+            let values = params![kind, lane, subject, owner.to_string()];
+            connection.prepare_cached(&sql)?.query_row(values, read).optional()
         })
     }
 
@@ -436,7 +452,8 @@ impl Store {
 /// An equal job that can be joined.
 fn equal(connection: &Connection, new: &NewJob, now: u64, window: u64) -> rusqlite::Result<Option<u64>> {
     let sql = "SELECT id FROM jobs WHERE kind = ?1 AND lane = ?2 AND subject = ?3 AND arguments = ?4 AND cancelled = 0 \
-               AND key IS ?5 AND floor IS ?6 AND (done IS NULL OR (state = 'done' AND done > ?7)) ORDER BY id DESC LIMIT 1";
+               AND key IS ?5 AND floor IS ?6 AND owner IS ?8 AND (done IS NULL OR (state = 'done' AND done > ?7)) \
+               ORDER BY id DESC LIMIT 1";
     let (key, floor) = key_columns(new);
     let values = params![
         new.kind,
@@ -445,7 +462,8 @@ fn equal(connection: &Connection, new: &NewJob, now: u64, window: u64) -> rusqli
         new.arguments,
         key,
         floor,
-        to_sql(now.saturating_sub(window))
+        to_sql(now.saturating_sub(window)),
+        new.owner.as_ref().map(AccountId::to_string)
     ];
     connection.query_row(sql, values, |row| row.get(0).map(from_sql)).optional()
 }
@@ -455,8 +473,8 @@ fn key_columns(new: &NewJob) -> (Option<&str>, Option<i64>) {
 }
 
 fn insert(connection: &Connection, new: &NewJob, now: u64) -> rusqlite::Result<u64> {
-    let sql = "INSERT INTO jobs (kind, lane, subject, account, site, key, floor, arguments, next, queued) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id";
+    let sql = "INSERT INTO jobs (kind, lane, subject, account, site, key, floor, arguments, next, queued, owner) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id";
     let (key, floor) = key_columns(new);
     let values = params![
         new.kind,
@@ -468,7 +486,8 @@ fn insert(connection: &Connection, new: &NewJob, now: u64) -> rusqlite::Result<u
         floor,
         new.arguments,
         to_sql(new.next),
-        to_sql(now)
+        to_sql(now),
+        new.owner.as_ref().map(AccountId::to_string)
     ];
     connection.query_row(sql, values, |row| row.get(0).map(from_sql))
 }
@@ -494,6 +513,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Job> {
         lane: row.get(2)?,
         subject: row.get(3)?,
         account,
+        owner: text(21)?,
         site,
         key,
         floor: number(7)?,

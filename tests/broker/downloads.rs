@@ -94,11 +94,14 @@ fn what_has_changed_since_the_backup_counts_when_it_is_taken() {
     assert_eq!(world.taken(A, wish.clone()).0, "suspended");
     world.edit("var/cpanel/users/pga", "SUSPENDED=1", "SUSPENDED=0");
     assert_eq!(world.taken(A, wish.clone()).0, "ok");
+    let job = json!({ "job": world.ask(A, "backup-project", wish.clone()).1["job"] });
+    assert_eq!(world.ask(A, "backups", job.clone()).0, "ok");
     // The site goes to another account: neither the former owner nor the new one has the backup.
     let moved = world.path("root/var/cpanel/users/pga");
     let before = std::fs::read_to_string(&moved).unwrap();
     world.edit("var/cpanel/users/pga", "STARTDATE=", "STARTDATE=9");
     assert_eq!(world.taken(A, wish.clone()).0, "backup-not-found", "a successor of the same name");
+    assert_eq!(world.ask(A, "backups", job.clone()).0, "backup-not-found", "nor what became of its job");
     std::fs::write(&moved, before).unwrap();
     assert_eq!(world.taken(A, wish).0, "ok");
 }

@@ -228,7 +228,7 @@ fn a_restore_asks_and_works_from_the_builders_directory_only_where_it_is_allowed
     world.builder.set_project("third.example", b"spoilt".to_vec());
     let restore = ["backup", "restore", "third.example", "--name", name];
     let (exit, text) = code(&world, &restore);
-    assert!(exit == 4 && text.contains("nothing was restored: it would overwrite"), "{exit} {text}");
+    assert!(exit == 2 && text.contains("is overwritten with the backup"), "{exit} {text}");
     let (exit, text) = code(&world, &[&restore[..], &["--yes"]].concat());
     assert_eq!(exit, 0, "{text}");
     assert_eq!(world.builder.project("third.example").unwrap(), b"spoilt", "never by itself");

@@ -7,8 +7,8 @@ use std::time::Duration;
 use panelgate::store::{Binding, JobQuery, JobState};
 use panelgate::types::Domain;
 
+use crate::carry::world::Running;
 use crate::common::{chmod, wait_for};
-use crate::travel_world::Running;
 use crate::world::World;
 
 #[test]

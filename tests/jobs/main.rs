@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod backup;
+mod carry;
 mod close_site;
 #[path = "../common/mod.rs"]
 mod common;
@@ -11,8 +12,6 @@ mod panels;
 mod providers;
 #[path = "../standins/mod.rs"]
 mod standins;
-mod travel;
-mod travel_world;
 mod world;
 
 /// Ends a test that needs root, loudly.

@@ -49,7 +49,9 @@ if mode == "fail": print("Unable to pack: quota", file=sys.stderr); sys.exit(1)
 if mode == "lie": sys.exit(0)
 if mode == "link": os.symlink("/etc/shadow", out); sys.exit(0)
 if mode == "empty": open(out, "w"); sys.exit(0)
-if mode == "slow": open(out, "w").write("half"); time.sleep(2)
+if mode == "slow":
+    open(out, "w").write("half")
+    while not os.path.exists(sys.argv[0] + ".go"): time.sleep(0.05)
 open(out, "w").write("account of bob")
 "#;
 
@@ -200,7 +202,7 @@ fn cpanel_packs_into_the_home_and_is_followed_to_the_end() {
 #[test]
 fn cpanel_packs_into_the_directory_of_this_server() {
     crate::needs_root!();
-    let world = World::start("[backup]\ntimeout = 8s");
+    let world = World::start("");
     home(&world, "root");
     let pkgacct = Program::install(world.dir.path().join("root/usr/local/cpanel/scripts/pkgacct"), PKGACCT);
     let to_directory = ["--account", "bob", "--to", "directory"];
@@ -223,6 +225,9 @@ fn cpanel_packs_into_the_directory_of_this_server() {
         ("hang", JobState::Waiting, "it took longer than it may"),
     ] {
         pkgacct.mode(mode);
+        if mode == "hang" {
+            world.configure("[backup]\ntimeout = 5s");
+        }
         let job = order(&world, &to_directory);
         assert!(job.state == state && job.reason.as_ref().unwrap().contains(says), "{mode}: {job:?}");
         assert!(left().is_empty(), "{mode}: {:?}", left());
@@ -249,6 +254,7 @@ fn a_pkgacct_that_outlives_its_job_is_waited_for_and_its_half_file_is_no_backup(
     let job = world.store().job(id).unwrap().unwrap();
     assert!(job.reason.as_ref().unwrap().contains("still runs"), "{job:?}");
     assert_eq!(pkgacct.calls(), 1, "not a second one beside it");
+    std::fs::write(pkgacct.beside("go"), b"").unwrap();
     wait("the end of the first one", || {
         world.store().retry_job(id).unwrap();
         world.once();
@@ -256,6 +262,31 @@ fn a_pkgacct_that_outlives_its_job_is_waited_for_and_its_half_file_is_no_backup(
     });
     let done = result(&world.store().job(id).unwrap().unwrap());
     assert_eq!(std::fs::read(done["files"][0]["name"].as_str().unwrap()).unwrap(), b"account of bob");
+}
+
+#[test]
+fn what_was_ordered_for_an_account_is_not_done_to_the_next_one_of_its_name() {
+    crate::needs_root!();
+    let world = World::start("");
+    home(&world, "root");
+    let pkgacct = Program::install(world.dir.path().join("root/usr/local/cpanel/scripts/pkgacct"), PKGACCT);
+    let create = || {
+        let output = world.run(&["backup", "create", "--account", "bob", "--to", "directory", "--json"]);
+        let jobs: Value = serde_json::from_slice(&output.stdout).unwrap();
+        jobs[0]["id"].as_u64().unwrap()
+    };
+    let id = create();
+    let file = world.dir.path().join("root/var/cpanel/users/bob");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("STARTDATE=", "STARTDATE=9")).unwrap();
+    world.once();
+    let job = world.store().job(id).unwrap().unwrap();
+    assert!(job.state == JobState::Failed && job.reason.as_ref().unwrap().contains("another one"), "{job:?}");
+    assert_eq!(pkgacct.calls(), 0);
+    let next = create();
+    assert!(next != id);
+    world.once();
+    assert_eq!(world.store().job(next).unwrap().unwrap().state, JobState::Done);
 }
 
 /// A DirectAdmin with its port; the port's process ends with the value.

@@ -130,4 +130,60 @@ fn an_application_is_backed_up_listed_and_restored_by_installatron() {
     for secret in [installatron::KEY, DB_PASS] {
         assert_not_stored(&world, secret);
     }
+    let remove = ["backup", "remove", "shop.example", "--name", entry, "--scope", "hosting"];
+    let refused = world.run(&remove);
+    assert_eq!(refused.status.code(), Some(2), "nobody said yes: {refused:?}");
+    assert_eq!(server.with(|state| state.backups.len()), 1);
+    assert!(world.run(&[&remove[..], &["--yes"]].concat()).status.success());
+    assert_eq!(server.with(|state| state.backups.len()), 0);
+}
+
+#[test]
+fn archives_that_lie_in_the_location_are_taken_in_by_installatron() {
+    let server = Installatron::start(Product::Server);
+    let world = World::start(&format!("{}way = server\nkey = {}\n", server.settings(), installatron::KEY));
+    let import = || {
+        let arguments = [
+            "backup",
+            "import",
+            "shop.example",
+            "--account",
+            "bob",
+            "--scope",
+            "hosting",
+            "--stored",
+            "--json",
+        ];
+        let output = world.run(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let jobs: Value = serde_json::from_slice(&output.stdout).unwrap();
+        world.once();
+        job(&world, jobs[0]["id"].as_u64().unwrap())
+    };
+    let nothing = import();
+    assert!(nothing.reason.as_ref().unwrap().contains("invalid_argument_bkloc_empty"), "{nothing:?}");
+    assert_eq!(nothing.state, JobState::Failed);
+    server.with(|state| {
+        state.backups = vec![installatron::backup(1, "bob", "shop.example", 1_700_000_000)];
+        state.lying = vec![installatron::backup(2, "bob", "third.example", 1_800_000_000)];
+    });
+    let result = |done: Job| -> Value {
+        assert_eq!(done.state, JobState::Done, "{done:?}");
+        serde_json::from_str(done.result.as_deref().unwrap()).unwrap()
+    };
+    let taken = result(import());
+    assert_eq!(taken["files"].as_array().unwrap().len(), 1, "that which was new: {taken}");
+    assert_eq!(taken["files"][0]["name"], "app_third-example_My-blog_2.tar.gz");
+    let again = result(import());
+    assert!(again["files"] == serde_json::json!([]) && again["warnings"][0].is_string(), "{again}");
+    let sent = server.with(|state| {
+        let imports = state.heard.iter().filter(|heard| heard.target == "/backups/import");
+        imports.map(|heard| serde_json::from_slice(&heard.body).unwrap()).collect::<Vec<Value>>()
+    });
+    // The values are tried first.
+    assert_eq!(sent[0], serde_json::json!({ "user": "bob", "dryrun": "input" }));
+    assert_eq!(sent[1], serde_json::json!({ "user": "bob" }));
+    let file =
+        world.run(&["backup", "import", "shop.example", "--scope", "hosting", "--file", "/etc/hostname"]);
+    assert!(String::from_utf8_lossy(&file.stderr).contains("--stored"), "{file:?}");
 }

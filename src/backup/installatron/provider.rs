@@ -1,5 +1,7 @@
 //! Installatron as a provider: it backs up the applications of a site or an account, each with its database.
 
+use std::collections::HashSet;
+
 use crate::backup::{
     Action, BackupFile, BackupProvider, Capabilities, Control, DestinationKind, Entry, EntryId, Order,
     Outcome, Polled, Progress, ProviderKind, Scope, Started, Subject, SubjectKind, TaskId,
@@ -29,7 +31,7 @@ impl Installatron {
         Self { client: Client::new(config) }
     }
 
-    /// The calls that are not part of a provider: import, places, schedules.
+    /// The calls that are not part of a provider: places, schedules.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -166,8 +168,9 @@ impl BackupProvider for Installatron {
     }
 
     fn capabilities(&self) -> Result<Capabilities> {
-        use Action::{Create, List, Remove, Restore};
-        let actions = if self.client.only_looks() { vec![List] } else { vec![Create, List, Restore, Remove] };
+        use Action::{Create, List, Register, Remove, Restore};
+        let all = vec![Create, List, Register, Restore, Remove];
+        let actions = if self.client.only_looks() { vec![List] } else { all };
         Ok(Capabilities {
             actions,
             subjects: vec![SubjectKind::Site, SubjectKind::Account],
@@ -249,6 +252,28 @@ impl BackupProvider for Installatron {
             })
         };
         Ok(backups.iter().filter_map(entry).collect())
+    }
+
+    /// The archives are taken in that lie at the account's place, of whichever of its sites. Which ones are new, its list says before and after: the counts in the
+    /// answer are for people.
+    fn register(&self, order: &Order<'_>, control: &dyn Control) -> Result<Started> {
+        let user = user(&order.request.subject)?;
+        let work =
+            |dry_run| Work { location: self.client.location().cloned(), ..self.work(user, false, dry_run) };
+        self.client.import(&work(DryRun::Input))?;
+        let before: HashSet<String> =
+            self.client.backups(user)?.into_iter().filter_map(|backup| backup.id).collect();
+        control.report(&Progress { percent: None, step: Some("Installatron looks for archives".into()) });
+        self.client.import(&work(DryRun::No))?;
+        let mut new = self.client.backups(user)?;
+        new.retain(|backup| backup.id.as_ref().is_some_and(|id| !before.contains(id)));
+        let nothing =
+            new.is_empty().then(|| "nothing lay there that Installatron did not list already".to_owned());
+        Ok(Started::Done(Outcome {
+            entry: new.first().and_then(entry_id),
+            files: new.iter().filter_map(file).collect(),
+            warnings: nothing.into_iter().collect(),
+        }))
     }
 
     /// Tried first, then done in one call, whose answer says whether it went well.

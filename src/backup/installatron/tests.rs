@@ -318,12 +318,14 @@ fn a_database_of_its_own_is_sent_in_the_body_alone() {
 }
 
 /// A program that answers as Installatron's own does.
-fn program(script: &str) -> (tempfile::TempDir, InstallatronConfig) {
+fn program(script: &str, seconds: u32) -> (tempfile::TempDir, InstallatronConfig) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("installatron");
     crate::backup::plesk::standins::program(&path, &format!("#!/bin/sh\n{script}\n"));
-    let config =
-        config(&format!("[backup.installatron]\nway = command\ntimeout = 1\ncommand = {}\n", path.display()));
+    let config = config(&format!(
+        "[backup.installatron]\nway = command\ntimeout = {seconds}\ncommand = {}\n",
+        path.display()
+    ));
     (dir, config)
 }
 
@@ -335,7 +337,7 @@ fn the_program_is_used_to_look_and_for_nothing_else() {
     let script = format!(
         "[ \"$#\" = 2 ] && [ \"$1 $2\" = '--GET /backups' ] || {{ echo bad arguments >&2; exit 2; }}\necho 'PHP Notice: noise'\ncat <<'END'\n{list}\nEND"
     );
-    let (_dir, config) = program(&script);
+    let (_dir, config) = program(&script, 60);
     let provider = Installatron::new(&config);
     assert_eq!(provider.capabilities().unwrap().actions, [Action::List]);
     let listed = provider.list(&Subject::Account { account: user() }, None).unwrap();
@@ -353,7 +355,8 @@ fn the_program_is_used_to_look_and_for_nothing_else() {
         ("echo '{\"result\":true,\"has_more\":true,\"data\":[]}'", ErrorKind::BackupUnsupported),
         ("echo '{\"result\"'", ErrorKind::BackupProtocol),
     ] {
-        let (_dir, config) = program(script);
+        let hangs = script.starts_with("sleep");
+        let (_dir, config) = program(script, if hangs { 1 } else { 60 });
         assert_eq!(failure(Client::new(&config).backups(&user())).kind(), kind, "{script}");
     }
 }

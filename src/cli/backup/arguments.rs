@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use crate::backup::{
     BackupRequest, Description, Destination, DestinationName, EntryId, Prefix, Scope, SplitSize, Subject,
@@ -24,9 +24,11 @@ use crate::types::{Domain, Username};
   panelgate backup download shop.example --to shop.sitebuilder
   panelgate backup status 17 --wait
   panelgate backup prune --keep 3
+  panelgate backup import shop.example --scope hosting --stored
 
 JSON:
   download: {\"id\", \"file\", \"size\", \"resumed\", \"sha256\"};
+  remove: {\"id\"};
   create: an array of {\"id\", \"subject\", \"joined\"};
   status, and create with --wait: an array of jobs, as panelgate jobs list prints them;
   list: an array of
@@ -51,9 +53,14 @@ pub(super) enum Command {
     Import(Import),
     Stop(StopJob),
     Prune(Prune),
+    Remove(Remove),
     Attach(Attach),
-    Detach(Detach),
-    Carried(Carried),
+    /// Take away what attach has put there
+    Detach(Home),
+    /// List the projects that came back into an account's home with a restore of the panel's
+    ///
+    /// What lies there is the account's word. Take one as a backup of this server with panelgate backup import SITE --carried; nothing is restored by that.
+    Carried(Home),
 }
 
 impl Arguments {
@@ -67,9 +74,9 @@ impl Arguments {
             Command::Import(import) => import.json,
             Command::Stop(stop) => stop.json,
             Command::Prune(prune) => prune.json,
-            Command::Attach(attach) => attach.json,
-            Command::Detach(detach) => detach.json,
-            Command::Carried(carried) => carried.json,
+            Command::Remove(remove) => remove.json,
+            Command::Attach(attach) => attach.home.json,
+            Command::Detach(home) | Command::Carried(home) => home.json,
         }
     }
 }
@@ -185,11 +192,10 @@ impl Create {
 
     pub(super) fn request(&self, subject: Subject) -> BackupRequest {
         let scope = super::scope_of(&subject, self.scope);
-        let usual = if scope == Scope::Project { Destination::Directory } else { Destination::Panel };
         BackupRequest {
             subject,
             scope,
-            destination: self.to.clone().unwrap_or(usual),
+            destination: self.to.clone().unwrap_or_else(|| super::usual_destination(scope)),
             prefix: self.prefix.clone(),
             description: self.description.clone(),
             split_size: self.split_size,
@@ -197,9 +203,9 @@ impl Create {
     }
 }
 
-/// List the backups of a site's project, or of an account
+/// What the backups are of
 #[derive(Args)]
-pub(super) struct List {
+pub(super) struct Of {
     /// The site
     #[arg(value_parser = |text: &str| Domain::new(text))]
     pub(super) site: Option<Domain>,
@@ -208,9 +214,16 @@ pub(super) struct List {
     #[arg(long, value_name = "ACCOUNT", value_parser = |text: &str| Username::new(text))]
     pub(super) account: Option<Username>,
 
-    /// Whose list: project is the builder's, any other one the panel's
+    /// What they hold: all, hosting, mail, configuration, project; of a site its project, of an account all unless set
     #[arg(long, value_name = "SCOPE", value_parser = scope)]
     pub(super) scope: Option<Scope>,
+}
+
+/// List the backups of a site's project, or of an account
+#[derive(Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    pub(super) of: Of,
 
     /// Print JSON
     #[arg(long)]
@@ -242,21 +255,12 @@ pub(super) struct Status {
 /// An account takes the backups of the projects of its own sites.
 #[derive(Args)]
 pub(super) struct Download {
-    /// The site
-    #[arg(value_parser = |text: &str| Domain::new(text))]
-    pub(super) site: Option<Domain>,
+    #[command(flatten)]
+    pub(super) of: Of,
 
     /// Its name in the list; the newest if left out
     #[arg(value_parser = |text: &str| EntryId::new(text))]
     pub(super) name: Option<EntryId>,
-
-    /// The account
-    #[arg(long, value_name = "ACCOUNT", value_parser = |text: &str| Username::new(text))]
-    pub(super) account: Option<Username>,
-
-    /// Whose list it is in
-    #[arg(long, value_name = "SCOPE", value_parser = scope)]
-    pub(super) scope: Option<Scope>,
 
     /// The file to make; - is standard output. A file that is there is not overwritten
     #[arg(long, value_name = "FILE")]
@@ -272,21 +276,12 @@ pub(super) struct Download {
 /// For projects this is off unless the configuration allows it (restore, in its section backup), since the vendor does not document the call. It asks first; --yes is for scripts.
 #[derive(Args)]
 pub(super) struct Restore {
-    /// The site
-    #[arg(value_parser = |text: &str| Domain::new(text))]
-    pub(super) site: Option<Domain>,
+    #[command(flatten)]
+    pub(super) of: Of,
 
     /// Its name in the list
     #[arg(long, value_parser = |text: &str| EntryId::new(text))]
     pub(super) name: EntryId,
-
-    /// The account
-    #[arg(long, value_name = "ACCOUNT", value_parser = |text: &str| Username::new(text))]
-    pub(super) account: Option<Username>,
-
-    /// Whose list it is in
-    #[arg(long, value_name = "SCOPE", value_parser = scope)]
-    pub(super) scope: Option<Scope>,
 
     /// Do not ask
     #[arg(long)]
@@ -301,12 +296,17 @@ pub(super) struct Restore {
     pub(super) json: bool,
 }
 
-/// Take a file of this server as a backup; nothing is restored
+/// Take a file of this server, or what lies in a provider's storage, as a backup; nothing is restored
 #[derive(Args)]
+#[command(group = ArgGroup::new("source").required(true).args(["file", "carried", "stored"]))]
 pub(super) struct Import {
     /// The file, which must be root's
-    #[arg(long, value_name = "FILE", required_unless_present = "carried", conflicts_with = "carried")]
+    #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
+
+    /// What lies in the provider's storage already and is not in its list: for Installatron, archives of the account in the configured location
+    #[arg(long)]
+    pub(super) stored: bool,
 
     /// The project that came back into the account's home with a restore of the panel's (panelgate backup carried); it asks first
     #[arg(long)]
@@ -320,17 +320,8 @@ pub(super) struct Import {
     #[arg(long, requires = "carried")]
     pub(super) yes: bool,
 
-    /// The site
-    #[arg(value_parser = |text: &str| Domain::new(text))]
-    pub(super) site: Option<Domain>,
-
-    /// The account
-    #[arg(long, value_name = "ACCOUNT", value_parser = |text: &str| Username::new(text))]
-    pub(super) account: Option<Username>,
-
-    /// Whose backup it is
-    #[arg(long, value_name = "SCOPE", value_parser = scope)]
-    pub(super) scope: Option<Scope>,
+    #[command(flatten)]
+    pub(super) of: Of,
 
     /// Wait until it is done, or given up
     #[arg(long)]
@@ -368,59 +359,53 @@ pub(super) struct Prune {
     pub(super) json: bool,
 }
 
+/// Remove one backup from where its provider keeps it
+///
+/// It asks first; --yes is for scripts. The last good backup of a project stays.
+#[derive(Args)]
+pub(super) struct Remove {
+    #[command(flatten)]
+    pub(super) of: Of,
+
+    /// Its name in the list
+    #[arg(long, value_parser = |text: &str| EntryId::new(text))]
+    pub(super) name: EntryId,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(super) yes: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Where an account's projects travel with the panel's own backups
+#[derive(Args)]
+pub(super) struct Home {
+    /// The account
+    #[arg(value_parser = |text: &str| Username::new(text))]
+    pub(super) account: Username,
+
+    /// The directory that the panel packs, or has unpacked, in place of the home; the home itself if that directory is not the account's
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) staging: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// Put an account's projects where the panel's own backup takes them along
 ///
 /// For hooks that the panel calls before it packs an account; detach takes them away again. They go into ~/.panelgate/backup/. Only where the configuration says
 /// so (carry, in its section backup). What is older than it allows (carry_age) is made anew if the builder gives it in time; else the last good backup is taken.
 #[derive(Args)]
 pub(super) struct Attach {
-    /// The account
-    #[arg(value_parser = |text: &str| Username::new(text))]
-    pub(super) account: Username,
-
-    /// Where the panel gathers what it is going to pack, if that directory is the account's; else the home is used
-    #[arg(long, value_name = "DIRECTORY")]
-    pub(super) staging: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) home: Home,
 
     /// Longest wait for new backups, in seconds; 0 takes what there is
     #[arg(long, value_name = "SECONDS", default_value_t = limits::CARRY_WAIT.as_secs() as u32)]
     pub(super) deadline: u32,
-
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// Take away what attach has put there
-#[derive(Args)]
-pub(super) struct Detach {
-    /// The account
-    #[arg(value_parser = |text: &str| Username::new(text))]
-    pub(super) account: Username,
-
-    /// As it was given to attach
-    #[arg(long, value_name = "DIRECTORY")]
-    pub(super) staging: Option<PathBuf>,
-
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// List the projects that came back into an account's home with a restore of the panel's
-///
-/// What lies there is the account's word. Take one as a backup of this server with panelgate backup import SITE --carried; nothing is restored by that.
-#[derive(Args)]
-pub(super) struct Carried {
-    /// The account
-    #[arg(value_parser = |text: &str| Username::new(text))]
-    pub(super) account: Username,
-
-    /// Where they came back instead of the home: a directory of the account's
-    #[arg(long, value_name = "DIRECTORY")]
-    pub(super) staging: Option<PathBuf>,
-
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }

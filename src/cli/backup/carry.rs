@@ -3,20 +3,20 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::super::asking::confirm;
 use super::super::output::{Cell, Output, Style};
-use super::arguments::{Attach, Carried, Detach, Import};
-use super::{size, wait};
+use super::arguments::{Attach, Home, Import};
+use super::size;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Direct, Gateway};
 use crate::ops::backup::Task;
 use crate::ops::carry::{self, CarryRequest};
 use crate::sys::clock;
-use crate::types::Username;
 
 pub(super) fn attach(attach: &Attach, direct: &Direct, output: &mut Output) -> Result<u8> {
     let wait = Duration::from_secs(attach.deadline.into());
-    let done = direct.attach_backup(&request(&attach.account, attach.staging.as_ref(), wait)?)?;
-    if attach.json {
+    let done = direct.attach_backup(&request(&attach.home, wait)?)?;
+    if attach.home.json {
         output.json(&done);
     } else if !done.carry {
         output.line(&[Cell::new("Projects do not travel with the panel's backups ([backup] carry = no).")]);
@@ -36,9 +36,9 @@ pub(super) fn attach(attach: &Attach, direct: &Direct, output: &mut Output) -> R
     Ok(0)
 }
 
-pub(super) fn detach(detach: &Detach, direct: &Direct, output: &mut Output) -> Result<u8> {
-    let done = direct.detach_backup(&request(&detach.account, detach.staging.as_ref(), Duration::ZERO)?)?;
-    if detach.json {
+pub(super) fn detach(home: &Home, direct: &Direct, output: &mut Output) -> Result<u8> {
+    let done = direct.detach_backup(&request(home, Duration::ZERO)?)?;
+    if home.json {
         output.json(&done);
     } else if done.uses > 0 {
         output.line(&[Cell::new(format!("{} other backups of the panel need them still.", done.uses))]);
@@ -48,10 +48,9 @@ pub(super) fn detach(detach: &Detach, direct: &Direct, output: &mut Output) -> R
     Ok(0)
 }
 
-pub(super) fn carried(carried: &Carried, direct: &Direct, output: &mut Output) -> Result<u8> {
-    let request = request(&carried.account, carried.staging.as_ref(), Duration::ZERO)?;
-    let found = carry::carried(direct.context(), direct.principal(), &request)?;
-    if carried.json {
+pub(super) fn carried(home: &Home, direct: &Direct, output: &mut Output) -> Result<u8> {
+    let found = carry::carried(direct.context(), direct.principal(), &request(home, Duration::ZERO)?)?;
+    if home.json {
         output.json(&found);
         return Ok(0);
     }
@@ -69,22 +68,17 @@ pub(super) fn carried(carried: &Carried, direct: &Direct, output: &mut Output) -
     Ok(0)
 }
 
-/// What an import of a project that came back is told, once somebody has said yes.
-pub(super) fn task(import: &Import) -> Result<Task> {
-    let site = import.site.as_ref().map_or_else(|| "a site".to_owned(), ToString::to_string);
-    let question =
-        format!("Take the project of {site} that lies in the account's home as a backup of this server?");
-    if !import.yes && !wait::confirmed(&question) {
-        return Err(Error::new(
-            ErrorKind::Forbidden,
-            "what lies in a home is the account's word: confirm it, or give --yes",
-        ));
-    }
+/// What an import of a project that came back is told, once somebody has said yes: what lies in a home is the account's word.
+pub(super) fn task(import: &Import, output: &mut Output) -> Result<Task> {
+    let site = import.of.site.as_ref().map_or_else(|| "a site".to_owned(), ToString::to_string);
+    let what =
+        format!("The project of {site} that lies in the account's home becomes a backup of this server");
+    confirm(&what, import.yes, output)?;
     Ok(Task::Carried(absolute(import.staging.as_ref())?))
 }
 
-fn request(account: &Username, staging: Option<&PathBuf>, wait: Duration) -> Result<CarryRequest> {
-    Ok(CarryRequest { account: account.clone(), staging: absolute(staging)?, wait })
+fn request(home: &Home, wait: Duration) -> Result<CarryRequest> {
+    Ok(CarryRequest { account: home.account.clone(), staging: absolute(home.staging.as_ref())?, wait })
 }
 
 fn absolute(path: Option<&PathBuf>) -> Result<Option<PathBuf>> {

@@ -11,13 +11,13 @@ use sha2::{Digest, Sha256};
 use super::super::output::{Cell, Output};
 use super::super::progress::Bar;
 use super::arguments::Download;
-use super::{is_direct, scope_of, size, subject};
+use super::{is_direct, size, subject, wish};
 use crate::backup::{Control, EntryId, Progress, Scope, Stop};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{self, Direct, Gateway, Reach};
 use crate::limits;
 use crate::ops::Principal;
-use crate::ops::backup::{self, ProjectFile, ProjectWish};
+use crate::ops::backup::{self, ProjectFile};
 use crate::sys::identity;
 use crate::types::hex;
 
@@ -43,7 +43,8 @@ struct Written {
 }
 
 pub(super) fn run(download: &Download, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
-    let of_project = download.site.is_some() && download.scope.unwrap_or(Scope::Project) == Scope::Project;
+    let of_project =
+        download.of.site.is_some() && download.of.scope.unwrap_or(Scope::Project) == Scope::Project;
     let written = if of_project {
         project(download, gateway::for_program(reach)?.as_ref())?
     } else if is_direct(reach) {
@@ -73,11 +74,7 @@ fn is_stdout(path: &Path) -> bool {
 
 /// A project, for root and for whoever asks the broker.
 fn project(download: &Download, gateway: &dyn Gateway) -> Result<Written> {
-    let wish = ProjectWish {
-        account: download.account.clone(),
-        site: download.site.clone(),
-        ..ProjectWish::default()
-    };
+    let wish = wish(&download.of);
     let name = download.name.as_ref().map(EntryId::as_str);
     if is_stdout(&download.to) {
         let ProjectFile { mut file, about } = gateway.take_project(&wish, name)?;
@@ -105,13 +102,12 @@ fn project(download: &Download, gateway: &dyn Gateway) -> Result<Written> {
 
 /// Anything else, which its provider sends from the beginning.
 fn other(download: &Download, direct: &Direct) -> Result<Written> {
-    let subject = subject(direct, download.site.as_ref(), download.account.as_ref())?;
+    let (subject, scope) = subject(direct, &download.of)?;
     let (context, principal) = (direct.context(), direct.principal());
     if *principal != Principal::Root {
         let text = "only root can download more than the backup of one site's project: name the site";
         return Err(Error::new(ErrorKind::Forbidden, text));
     }
-    let scope = scope_of(&subject, download.scope);
     let newest = || {
         let entries = backup::list(context, principal, &subject, scope)?;
         let newest = entries.into_iter().next().map(|entry| entry.id);

@@ -1,6 +1,5 @@
 //! Jobs that somebody waits for.
 
-use std::io::{BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -9,7 +8,7 @@ use super::super::jobs::{as_json, style};
 use super::super::output::{Cell, Output};
 use super::super::progress::Bar;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gateway::Gateway;
+use crate::gateway::{Direct, Gateway};
 use crate::ops::backup::{ProjectWish, Seen};
 use crate::store::{Job, JobState, Queued, Store};
 use crate::types::printable;
@@ -31,8 +30,19 @@ impl Waiting {
         self.jobs.push((job.id, job.subject.clone(), false, Some(job)));
     }
 
+    /// Waits if that is wanted, and shows how they stand. Gives the exit code: an error's if one has ended otherwise than done.
+    pub(super) fn end(mut self, wait: bool, json: bool, direct: &Direct, output: &mut Output) -> Result<u8> {
+        if wait {
+            self.wait(direct.context().store()?)?;
+        }
+        self.show(json, output);
+        let bad = |job: &Job| matches!(job.state, JobState::Failed | JobState::Cancelled);
+        let failed = self.jobs.iter().filter_map(|(_, _, _, job)| job.as_ref()).any(bad);
+        Ok(if failed { ErrorKind::BackupFailed.exit_code() } else { 0 })
+    }
+
     /// Waits until all have ended. Ending this program does not end them.
-    pub(super) fn wait(&mut self, store: &Store) -> Result<()> {
+    fn wait(&mut self, store: &Store) -> Result<()> {
         let mut bar = Bar::new();
         loop {
             for (id, _, _, job) in &mut self.jobs {
@@ -60,7 +70,7 @@ impl Waiting {
         }
     }
 
-    pub(super) fn show(&self, json: bool, output: &mut Output) {
+    fn show(&self, json: bool, output: &mut Output) {
         if json {
             let value = |(id, subject, joined, job): &(u64, String, bool, Option<Job>)| match job {
                 Some(job) => as_json(job),
@@ -77,13 +87,6 @@ impl Waiting {
             let cell = Cell::new(text);
             output.line(&[job.as_ref().map_or(cell.clone(), |job| cell.style(style(job.state)))]);
         }
-    }
-
-    /// The exit code, if a job has ended otherwise than done.
-    pub(super) fn exit_code(&self) -> Option<u8> {
-        let bad = |job: &Job| matches!(job.state, JobState::Failed | JobState::Cancelled);
-        let any = self.jobs.iter().filter_map(|(_, _, _, job)| job.as_ref()).any(bad);
-        any.then(|| ErrorKind::BackupFailed.exit_code())
     }
 }
 
@@ -117,16 +120,4 @@ pub(super) fn for_seen(gateway: &dyn Gateway, wish: &ProjectWish, id: u64) -> Re
         }
         std::thread::sleep(PAUSE * 4);
     }
-}
-
-/// Asks, where somebody can answer.
-pub(super) fn confirmed(question: &str) -> bool {
-    if !std::io::stdin().is_terminal() {
-        return false;
-    }
-    let mut stderr = std::io::stderr();
-    let _ = write!(stderr, "{} [yes/no] ", printable(question));
-    let _ = stderr.flush();
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).is_ok() && answer.trim() == "yes"
 }

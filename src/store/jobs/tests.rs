@@ -18,6 +18,11 @@ fn backup(subject: &str, lane: &str) -> NewJob {
     }
 }
 
+/// Whoever has, or had, the name alice.
+fn alice(mark: &str) -> AccountId {
+    AccountId::new("cpanel", Username::new("alice").unwrap(), 1004, mark)
+}
+
 fn claim(store: &Store) -> Option<u64> {
     store.claim_job(clock::unix_seconds(), &["backup"], &[]).unwrap().map(|job| job.id)
 }
@@ -44,8 +49,28 @@ fn a_job_is_taken_once_and_goes_through_its_states() {
     assert_eq!((job.state, job.percent, job.reason), (JobState::Done, Some(100), None));
     assert!(job.done.is_some() && job.result.is_some());
     assert_eq!(store.job_facts().unwrap(), JobFacts { running: 1, ..JobFacts::default() });
-    let last = store.last_done_job("backup", "project", "site a.example").unwrap();
-    assert_eq!(last.map(|job| job.id), Some(first.id));
+    let last = store.last_done_job("backup", "project", "site a.example", &alice("1")).unwrap();
+    assert_eq!(last.map(|job| job.id), Some(first.id), "of a version that did not write down for whom");
+}
+
+#[test]
+fn a_later_account_of_the_same_name_has_no_part_in_a_job() {
+    let (_dir, store) = store();
+    let of =
+        |mark: &str| NewJob { join: Some(60), owner: Some(alice(mark)), ..backup("site a.example", "p") };
+    let first = store.queue_job(&of("1")).unwrap();
+    store.end_job(first.id, JobState::Done, None, None).unwrap();
+    assert!(store.queue_job(&of("1")).unwrap().joined);
+    let second = store.queue_job(&of("2")).unwrap();
+    assert!(!second.joined, "what was done for somebody else a moment ago");
+    let last = |mark| store.last_done_job("backup", "p", "site a.example", &alice(mark)).unwrap();
+    assert_eq!(last("1").map(|job| job.id), Some(first.id));
+    assert_eq!(last("2"), None);
+    let seen = |mark: &str| {
+        let query = JobQuery { owner: Some(alice(mark).to_string()), limit: 9, ..JobQuery::default() };
+        store.jobs(&query).unwrap().into_iter().map(|job| job.id).collect::<Vec<u64>>()
+    };
+    assert_eq!((seen("1"), seen("2"), seen("3")), (vec![first.id], vec![second.id], vec![]));
 }
 
 #[test]

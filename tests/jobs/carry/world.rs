@@ -116,14 +116,14 @@ impl Drop for Running {
     }
 }
 
-pub struct Travel {
+pub struct CarryWorld {
     pub alice: Account,
     pub bob: Account,
     pub builder: Builder,
     pub dir: tempfile::TempDir,
 }
 
-impl Travel {
+impl CarryWorld {
     /// `more` is added to the section `[backup]`.
     pub fn start(more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
