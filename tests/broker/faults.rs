@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -112,10 +113,41 @@ fn what_does_not_need_the_store_works_without_it() {
     std::fs::create_dir(world.path("state")).unwrap();
     std::fs::write(world.path("state/panelgate.sqlite"), "no database".repeat(1000)).unwrap();
     world.start_broker();
+    without_the_store(&world);
+    std::fs::remove_file(world.path("state/panelgate.sqlite")).unwrap();
+    assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "ok");
+}
+
+/// What goes on and what does not while the store cannot be used, and that the doctor says so.
+fn without_the_store(world: &World) {
     assert_eq!(world.ask(A, "overview", json!({})).0, "ok");
     assert_eq!(world.ask(0, "status", json!({})).0, "ok");
     assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "store");
-    std::fs::remove_file(world.path("state/panelgate.sqlite")).unwrap();
+    let (got, report) = world.ask(0, "doctor", json!({}));
+    let checks = report["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "store").unwrap();
+    assert_eq!((got.as_str(), &check["state"], &check["kind"]), ("ok", &json!("fail"), &json!("store")));
+}
+
+#[test]
+fn a_store_on_a_read_only_file_system_stops_only_what_needs_it() {
+    needs_root!();
+    let mut world = World::start();
+    assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "ok");
+    world.signal("-TERM");
+    assert_eq!(world.broker_ends(), Some(0));
+    // Only the broker sees it like that.
+    let script = "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\" && exec \"$@\"";
+    let inner = world.broker_command();
+    let mut broker = Command::new("/usr/bin/unshare");
+    broker.args(["--mount", "--propagation", "private", "sh", "-c", script]).arg(world.path("state"));
+    broker.arg(inner.get_program()).args(inner.get_args());
+    broker.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    world.start_with(broker);
+    without_the_store(&world);
+    world.signal("-TERM");
+    assert_eq!(world.broker_ends(), Some(0));
+    world.start_broker();
     assert_eq!(world.ask(A, "open", json!({ "site": "a.example" })).0, "ok");
 }
 
