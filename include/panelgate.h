@@ -54,8 +54,14 @@
  * lives as long as the object that the comment names, and is never freed by the caller. Arguments
  * are copied: the caller may free or change them after the call.
  *
- * Strings are NUL-terminated UTF-8 in both directions, at most 4096 bytes as arguments. Paths are
- * what the system says: any bytes without NUL. Text is plain: escape it where it goes into HTML.
+ * Strings are NUL-terminated UTF-8 in both directions, at most 4096 bytes as arguments unless the
+ * function's comment allows more. Paths are what the system says: any bytes without NUL. Text is
+ * plain: escape it where it goes into HTML. Times are whole seconds since 1970-01-01 UTC.
+ *
+ * Callers. A process of root works by itself, with the configuration that pgate_options names. A
+ * process of any other user asks the broker (but see pgate_open()), which does for an account what
+ * is its own, and for a panel's user (panel_users in the configuration's broker section) what it
+ * wants for the account that it names. "For root only": all others get PGATE_ERR_FORBIDDEN.
  *
  * Structures whose first member is size may grow in later versions. Set size to sizeof the
  * structure and what you do not use to zero, as an initialiser does it ("= {}" in C++). A library
@@ -94,7 +100,8 @@
 
 
 /**
- * The version of this ABI. It grows with every addition; the number in the library's file name
+ * The version of this ABI, which "Since ABI" in the comment of each function means; it is not that of
+ * the package (PGATE_VERSION). It grows with every addition; the number in the library's file name
  * (libpanelgate.so.1) grows only when programs must be compiled again.
  */
 #define PGATE_ABI_VERSION 1
@@ -548,7 +555,7 @@ extern "C" {
  * which is the one that your program was compiled with. A library that is newer serves it, an
  * older one may lack functions.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 uint32_t pgate_abi_version(void);
 
@@ -558,7 +565,7 @@ uint32_t pgate_abi_version(void);
  *
  * Static: never freed.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_version(void);
 
@@ -577,7 +584,7 @@ const char *pgate_version(void);
  * Errors: PGATE_ERR_CONFIG with file and line, PGATE_ERR_UNAVAILABLE, PGATE_ERR_FORBIDDEN in a
  * set-user-id process.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_open(const pgate_options *options, pgate **out, pgate_error **err);
 
@@ -588,7 +595,7 @@ pgate_status pgate_open(const pgate_options *options, pgate **out, pgate_error *
  * of the library outlives this call, except one that waits in the system's name look-up, which
  * cannot be cancelled.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 void pgate_close(pgate *handle);
 
@@ -605,7 +612,7 @@ void pgate_close(pgate *handle);
  * PGATE_ERR_FORBIDDEN, PGATE_ERR_PANEL_DATA; for a caller who is not root also
  * PGATE_ERR_SUSPENDED, PGATE_ERR_DEMO_ACCOUNT, PGATE_ERR_FEATURE_OFF.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_account_find(const pgate *handle,
                                 const char *username,
@@ -622,7 +629,7 @@ pgate_status pgate_account_find(const pgate *handle,
  * Errors: PGATE_ERR_SITE_NOT_FOUND, PGATE_ERR_SITE_NOT_YOURS, PGATE_ERR_SITE_CONFLICT if several
  * accounts claim the site, and those of pgate_account_find().
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_account_of_site(const pgate *handle,
                                    const char *domain,
@@ -632,7 +639,7 @@ pgate_status pgate_account_of_site(const pgate *handle,
 /**
  * Frees an account, its sites and the strings that they lend. NULL is allowed.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 void pgate_account_free(pgate_account *account);
 
@@ -641,7 +648,7 @@ void pgate_account_free(pgate_account *account);
  *
  * Lent by the account.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_account_username(const pgate_account *account);
 
@@ -651,67 +658,67 @@ const char *pgate_account_username(const pgate_account *account);
  *
  * Lent by the account.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_account_home(const pgate_account *account);
 
 /**
  * Returns who the account belongs to (reseller, administrator, customer), as the panel names
- * them; NULL if the panel names nobody.
+ * them; NULL if the panel names nobody or account is NULL.
  *
  * Lent by the account.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_account_owner(const pgate_account *account);
 
 /**
- * Returns the account's plan (package, service plan); NULL if it has none.
+ * Returns the account's plan (package, service plan); NULL if it has none or account is NULL.
  *
  * Lent by the account.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_account_plan(const pgate_account *account);
 
 /**
  * Returns the account's locale as the panel writes it ("en", "pt_br", "de-DE"); NULL if the
- * panel knows none.
+ * panel knows none or account is NULL.
  *
  * Lent by the account.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_account_locale(const pgate_account *account);
 
 /**
  * Returns the address under which the world reaches the account's sites, as text ("192.0.2.7",
- * "2001:db8::7"); NULL if it is not known.
+ * "2001:db8::7"); NULL if it is not known or account is NULL.
  *
  * Lent by the account.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_account_public_ip(const pgate_account *account);
 
 /**
  * Returns whether the panel has suspended the account. false if account is NULL.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 bool pgate_account_suspended(const pgate_account *account);
 
 /**
  * Returns whether it is a demonstration account. false if account is NULL.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 bool pgate_account_demo(const pgate_account *account);
 
 /**
  * Returns whether the account's plan and features include the builder. false if account is NULL.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 bool pgate_account_has_builder(const pgate_account *account);
 
@@ -723,14 +730,14 @@ bool pgate_account_has_builder(const pgate_account *account);
  *
  * Errors: PGATE_ERR_INVALID_ARGUMENT, PGATE_ERR_INTERNAL if a path is not UTF-8.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_account_json(const pgate_account *account, char **out, pgate_error **err);
 
 /**
  * Returns how many sites the account has. 0 if account is NULL.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 size_t pgate_account_site_count(const pgate_account *account);
 
@@ -740,7 +747,7 @@ size_t pgate_account_site_count(const pgate_account *account);
  *
  * Lent by the account.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const pgate_site *pgate_account_site(const pgate_account *account, size_t index);
 
@@ -749,7 +756,7 @@ const pgate_site *pgate_account_site(const pgate_account *account, size_t index)
  *
  * Lent by the site's account.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_site_domain(const pgate_site *site);
 
@@ -758,41 +765,42 @@ const char *pgate_site_domain(const pgate_site *site);
  *
  * Lent by the site's account.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_site_domain_unicode(const pgate_site *site);
 
 /**
  * Returns what the site is to its account: one of the PGATE_SITE_ numbers. 0 if site is NULL.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_kind pgate_site_kind(const pgate_site *site);
 
 /**
  * Returns the site's document root, an absolute path; for an alias that of the site that it is
- * another name of. NULL if the site has no web hosting, or if its document root is not below the
- * account's home. A path may hold bytes that are not UTF-8.
+ * another name of. NULL if site is NULL or has no web hosting, or if its document root is not below
+ * the account's home. A path may hold bytes that are not UTF-8.
  *
  * Lent by the site's account.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_site_document_root(const pgate_site *site);
 
 /**
  * Returns whether the panel has suspended this site alone. false if site is NULL.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 bool pgate_site_suspended(const pgate_site *site);
 
 /**
- * Returns the name of the site that this one is an alias of, in ASCII; NULL if it is none.
+ * Returns the name of the site that this one is an alias of, in ASCII; NULL if it is none or site
+ * is NULL.
  *
  * Lent by the site's account.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_site_alias_of(const pgate_site *site);
 
@@ -800,7 +808,7 @@ const char *pgate_site_alias_of(const pgate_site *site);
  * Returns why the site cannot be opened in the builder, as the status that pgate_session_create()
  * would return; PGATE_OK if it can. PGATE_ERR_INVALID_ARGUMENT if site is NULL.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_site_refused(const pgate_site *site);
 
@@ -819,7 +827,7 @@ pgate_status pgate_site_refused(const pgate_site *site);
  * those of pgate_account_of_site(), PGATE_ERR_SITE_ALIAS, PGATE_ERR_SITE_WITHOUT_HOSTING,
  * PGATE_ERR_PUBLICATION, and all of 3xx. pgate_error_reference() has the number for the user.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_session_create(const pgate *handle,
                                   const pgate_session_options *options,
@@ -831,7 +839,7 @@ pgate_status pgate_session_create(const pgate *handle,
  *
  * Lent by the session.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_session_site(const pgate_session *session);
 
@@ -840,7 +848,7 @@ const char *pgate_session_site(const pgate_session *session);
  *
  * Lent by the session.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_session_account(const pgate_session *session);
 
@@ -850,7 +858,7 @@ const char *pgate_session_account(const pgate_session *session);
  *
  * Lent by the session.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_session_reference(const pgate_session *session);
 
@@ -865,7 +873,7 @@ const char *pgate_session_reference(const pgate_session *session);
  *
  * Errors: PGATE_ERR_INVALID_ARGUMENT.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_session_render(const pgate_session *session,
                                   pgate_dialect dialect,
@@ -877,7 +885,7 @@ pgate_status pgate_session_render(const pgate_session *session,
 /**
  * Frees a session and wipes its address. NULL is allowed. The session at the builder goes on.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 void pgate_session_free(pgate_session *session);
 
@@ -885,20 +893,24 @@ void pgate_session_free(pgate_session *session);
  * Makes any call of the builder's.
  *
  * name is the call's name in docs/operations.md, such as "website/get-settings". json_in is a JSON
- * object with what the call takes. Two members are the library's own and are not sent: "domain"
- * names the site in every call about one, and "account" may name the account that has it. What is
- * wrong in json_in is found, and named by its member, before anything is sent. *json_out becomes
- * the builder's answer as one JSON text without anything secret, which the caller frees with
- * pgate_string_free().
+ * object of at most 1 MiB with what the call takes. Two members are the library's own and are not
+ * sent as they are: "domain" names the site in every call about one, and "account" the account that
+ * has it (for a panel's user it must be there). What is wrong in json_in is found, and named by its
+ * member, before anything is sent. *json_out becomes the builder's answer as one JSON text without
+ * anything secret, a few MiB at most, which the caller frees with pgate_string_free().
+ *
+ * docs/operations.md says of each call whether it is for root only.
  *
  * Waits for the builder, at most three times as long as the configuration's builder section says
  * (timeout; 30 seconds unless set). A call that must not be made twice is sent once, whatever
- * happens.
+ * happens: after PGATE_ERR_BUILDER_UNREACHABLE or PGATE_ERR_UNAVAILABLE it may have been made.
  *
  * Errors: PGATE_ERR_INVALID_ARGUMENT with the member's name, PGATE_ERR_CONFIG for a call that is
- * off in the configuration, PGATE_ERR_FORBIDDEN, those of pgate_session_create(), and all of 3xx.
+ * off in the configuration, PGATE_ERR_FORBIDDEN, PGATE_ERR_TOO_MANY, PGATE_ERR_TOO_LARGE if the
+ * call was made and its answer is larger than that, those of pgate_session_create(), and all of
+ * 3xx. pgate_error_reference() has the number under which the log tells more.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_call(const pgate *handle,
                         const char *name,
@@ -911,22 +923,24 @@ pgate_status pgate_call(const pgate *handle,
  *
  * *json_out becomes a JSON array, which the caller frees with pgate_string_free(). Each item has
  * "name", "summary", "idempotent", "destructive", "site" (whether it takes "domain") and "fields"
- * with "name", "kind", "needed", "inferred" and "meaning". Members may be added in later versions.
+ * with "name", "kind", "needed", "inferred" (the documentation does not show the name) and
+ * "meaning". Members may be added in later versions. It is the same on every server: what a
+ * configuration adds or switches off is not in it.
  *
  * Errors: PGATE_ERR_INVALID_ARGUMENT.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_calls_json(char **json_out, pgate_error **err);
 
 /**
  * Blocks or unblocks a published website in the brand's licence: what a panel does when an account
  * is suspended or comes back. The files of the website stay reachable on this server; whoever
- * suspends must see to that too.
+ * suspends must see to that too. For root only.
  *
  * Errors: those of pgate_call().
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_site_block(const pgate *handle,
                               const char *domain,
@@ -935,12 +949,12 @@ pgate_status pgate_site_block(const pgate *handle,
 
 /**
  * Gives a site another domain at the builder, and here. The new domain must be one of the same
- * account's, or nobody's yet. Call it before or after the panel has renamed the site.
+ * account's, or nobody's yet. Call it before or after the panel has renamed the site. For root only.
  *
  * Errors: those of pgate_call(), PGATE_ERR_SITE_NOT_YOURS and PGATE_ERR_SITE_CONFLICT if the new
  * domain is or was another site's.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_site_rename(const pgate *handle,
                                const char *domain,
@@ -948,21 +962,24 @@ pgate_status pgate_site_rename(const pgate *handle,
                                pgate_error **err);
 
 /**
- * Deletes a site's project at the builder. It cannot be brought back; what is published stays.
+ * Deletes a site's project at the builder. It cannot be brought back; what is published stays. For
+ * root only.
  *
  * Errors: those of pgate_call().
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_site_delete_project(const pgate *handle, const char *domain, pgate_error **err);
 
 /**
- * Says what is published of a site, as JSON: published, files, bytes, last, window, can_undo.
- * Members may be added in later versions.
+ * Says what is published of a site.
  *
  * account may be NULL: the caller's own, or for root the one that has the site. *out becomes a
- * string, which the caller frees with pgate_string_free(). What it says comes from a process of
- * the account and is the account's word.
+ * JSON object, which the caller frees with pgate_string_free(): published (whether anything is),
+ * files, bytes, last (null, or the last publication as in pgate_publication_history()), window
+ * (null, or how many paths a publication that is under way has touched) and can_undo. Members may be
+ * added in later versions. What it says comes from a process of the account and is the account's
+ * word.
  *
  * Starts that process and waits for it: milliseconds, seconds on a busy disk.
  *
@@ -970,7 +987,7 @@ pgate_status pgate_site_delete_project(const pgate *handle, const char *domain, 
  * PGATE_ERR_DOCUMENT_ROOT, PGATE_ERR_TOO_MANY while another process works on the site, and
  * PGATE_ERR_SITE_NOT_FOUND too if the site was never opened.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_publication_status(const pgate *handle,
                                       const char *account,
@@ -986,7 +1003,7 @@ pgate_status pgate_publication_status(const pgate *handle,
  * Arguments and errors as for pgate_publication_status(). *out becomes a string, which the caller
  * frees with pgate_string_free().
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_publication_history(const pgate *handle,
                                        const char *account,
@@ -998,14 +1015,16 @@ pgate_status pgate_publication_history(const pgate *handle,
  * Goes back to what was published before the last publication; one under way is closed first. For
  * root only.
  *
- * *out becomes a string, which the caller frees with pgate_string_free(): a JSON object with
- * number, removed, restored, set_aside (files that were changed by hand since; they are kept below
- * .panelgate in the home), kept. Arguments as for pgate_publication_status().
+ * *out becomes a JSON object, which the caller frees with pgate_string_free(): number (of the
+ * publication that was taken back) and how many files were removed, restored, set_aside (changed by
+ * hand since) and kept (from before, but something else has their place); the last two lie below
+ * .panelgate in the home. Members may be added in later versions. Arguments as for
+ * pgate_publication_status().
  *
  * Takes time with the number of files. The same errors, and PGATE_ERR_NOTHING_PUBLISHED if there
  * is nothing to go back to, PGATE_ERR_NO_SPACE. After an error it can be called again and goes on.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_publication_undo(const pgate *handle,
                                     const char *account,
@@ -1020,7 +1039,7 @@ pgate_status pgate_publication_undo(const pgate *handle,
  * Arguments and errors as for pgate_publication_undo(). *out becomes a string like there, which
  * the caller frees with pgate_string_free().
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_publication_unpublish(const pgate *handle,
                                          const char *account,
@@ -1040,7 +1059,7 @@ pgate_status pgate_publication_unpublish(const pgate *handle,
  * make such a backup, PGATE_ERR_BACKUP_NOT_FOUND if the site was never opened and has no project,
  * PGATE_ERR_FORBIDDEN for what only root may order, and those of pgate_account_of_site().
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_backup_start(const pgate *handle,
                                 const pgate_backup_options *options,
@@ -1056,7 +1075,7 @@ pgate_status pgate_backup_start(const pgate *handle,
  *
  * Errors: PGATE_ERR_BACKUP_NOT_FOUND, PGATE_ERR_STORE.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_backup_poll(const pgate *handle, uint64_t job, char **out, pgate_error **err);
 
@@ -1068,7 +1087,7 @@ pgate_status pgate_backup_poll(const pgate *handle, uint64_t job, char **out, pg
  *
  * Errors: those of pgate_backup_poll().
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_backup_wait(const pgate *handle,
                                uint64_t job,
@@ -1084,7 +1103,7 @@ pgate_status pgate_backup_wait(const pgate *handle,
  *
  * Errors: PGATE_ERR_FORBIDDEN, and those of pgate_backup_poll().
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_backup_cancel(const pgate *handle, uint64_t job, char **out, pgate_error **err);
 
@@ -1108,7 +1127,7 @@ pgate_status pgate_backup_cancel(const pgate *handle, uint64_t job, char **out, 
  * Errors: PGATE_ERR_FORBIDDEN, PGATE_ERR_ACCOUNT_NOT_FOUND, PGATE_ERR_PANEL_DATA,
  * PGATE_ERR_STORE. None of them is a reason not to make the panel's backup.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_backup_attach(const pgate *handle,
                                  const char *account,
@@ -1127,7 +1146,7 @@ pgate_status pgate_backup_attach(const pgate *handle,
  *
  * Errors: those of pgate_backup_attach(), PGATE_ERR_UNAVAILABLE, PGATE_ERR_BACKUP_FAILED.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_backup_detach(const pgate *handle,
                                  const char *account,
@@ -1161,7 +1180,7 @@ pgate_status pgate_backup_detach(const pgate *handle,
  * Errors: PGATE_ERR_INVALID_ARGUMENT for a payload that is not what its source sends or larger than
  * 1 MiB, PGATE_ERR_FORBIDDEN, PGATE_ERR_TOO_MANY, PGATE_ERR_STORE, PGATE_ERR_UNAVAILABLE.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_event(const pgate *handle,
                          const char *source,
@@ -1174,7 +1193,7 @@ pgate_status pgate_event(const pgate *handle,
  * Returns the number of the error: the status that the function has returned. PGATE_OK if error
  * is NULL.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 pgate_status pgate_error_code(const pgate_error *error);
 
@@ -1184,7 +1203,7 @@ pgate_status pgate_error_code(const pgate_error *error);
  *
  * Lent by the error.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_error_name(const pgate_error *error);
 
@@ -1195,7 +1214,7 @@ const char *pgate_error_name(const pgate_error *error);
  *
  * Lent by the error.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_error_message(const pgate_error *error);
 
@@ -1209,18 +1228,19 @@ const char *pgate_error_message(const pgate_error *error);
  * Returns a string that the caller frees with pgate_string_free(); NULL if error is NULL or
  * language is not UTF-8.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 char *pgate_error_user_message(const pgate_error *error, const char *language);
 
 /**
  * Returns the reference number of the request that failed ("7K3M-9QXT"), to be shown to the
- * panel's user and written to the host's log; NULL if the function gives none (only
- * pgate_session_create() does) or error is NULL.
+ * panel's user and written to the host's log; NULL if the function gives none or error is NULL.
+ * pgate_session_create(), pgate_call(), pgate_site_block(), pgate_site_rename(),
+ * pgate_site_delete_project() and the functions of publications give one.
  *
  * Lent by the error.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 const char *pgate_error_reference(const pgate_error *error);
 
@@ -1228,14 +1248,14 @@ const char *pgate_error_reference(const pgate_error *error);
  * Returns whether the same call may succeed later without anybody changing anything. false if
  * error is NULL.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 bool pgate_error_retryable(const pgate_error *error);
 
 /**
  * Frees an error and the strings that it lends. NULL is allowed.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 void pgate_error_free(pgate_error *error);
 
@@ -1245,7 +1265,7 @@ void pgate_error_free(pgate_error *error);
  *
  * NULL is allowed. Strings that are only lent (const char *) must not be passed here.
  *
- * Since 1.0.
+ * Since ABI 1.
  */
 void pgate_string_free(char *string);
 

@@ -510,21 +510,21 @@ class Gate(_Owned):
         return Session(self._library, out.value, "pgate_session_free")
 
     def call(self, name: Text, fields: Union[Json, Text, None] = None) -> Any:
-        """pgate_call(): makes any call of the builder's. fields: a dict, or a JSON object as str or bytes, which is passed as it is. Returns the
-        builder's answer, parsed."""
+        """pgate_call(): makes any call of the builder's. fields: a dict, or a JSON object as str or bytes, which is passed as it is; 1 MiB at most. Returns the
+        builder's answer, parsed. Waits for the builder; what must not be made twice is sent once."""
         text = json.dumps({} if fields is None else fields) if not isinstance(fields, (str, bytes)) else fields
         return self._json("pgate_call", _text(name, "name"), _text(text, "fields"))
 
     def block(self, domain: Text, blocked: bool = True) -> None:
-        """pgate_site_block(): blocks a published website in the brand's licence, or unblocks it."""
+        """pgate_site_block(): blocks a published website in the brand's licence, or unblocks it. For root only."""
         self._do("pgate_site_block", _text(domain, "domain"), bool(blocked))
 
     def rename(self, domain: Text, new_domain: Text) -> None:
-        """pgate_site_rename(): gives a site another domain at the builder, and here."""
+        """pgate_site_rename(): gives a site another domain at the builder, and here. For root only."""
         self._do("pgate_site_rename", _text(domain, "domain"), _text(new_domain, "new_domain"))
 
     def delete_project(self, domain: Text) -> None:
-        """pgate_site_delete_project(): deletes a site's project at the builder. It cannot be brought back."""
+        """pgate_site_delete_project(): deletes a site's project at the builder. It cannot be brought back. For root only."""
         self._do("pgate_site_delete_project", _text(domain, "domain"))
 
     def publication_status(self, site: Text, account: Optional[Text] = None) -> Json:

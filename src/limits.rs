@@ -146,6 +146,9 @@ pub const EXAMINATION_LIFE: Duration = Duration::from_secs(60);
 /// Longest wait of a page, the command line or the C library for the broker's answer.
 pub const BROKER_CALL_TIME: Duration = Duration::from_secs(60);
 
+/// Longest wait for a call to the builder that the broker makes: three times the longest `[builder] timeout`.
+pub const BROKER_BUILDER_TIME: Duration = Duration::from_secs(15 * 60);
+
 /// Refusals of one account that the audit takes at once; the log has all.
 pub const AUDIT_REFUSALS: u32 = 200;
 
@@ -266,7 +269,7 @@ pub const FTP_ACCOUNT_TIME: Duration = Duration::from_secs(30);
 /// Longest wait for each answer of this machine's FTP server when a login is tried.
 pub const FTP_LOGIN_TIME: Duration = Duration::from_secs(10);
 
-/// Longest work of a job that makes an FTP account.
+/// Longest work of a job that makes or removes an FTP account.
 pub const FTP_JOB_TIME: Duration = Duration::from_secs(120);
 
 /// Longest wait of an opening for such a job.
@@ -356,8 +359,11 @@ pub const PANEL_SESSIONS: usize = 10_000;
 /// Longest call of the panel's own port.
 pub const PANEL_CALL_TIME: Duration = Duration::from_secs(5);
 
-/// Largest input of one call to the builder, in bytes of JSON. Through the broker it must fit into a frame.
+/// Largest input of one call to the builder, in bytes of JSON.
 pub const CALL_INPUT_BYTES: usize = 1024 * 1024;
+
+/// Largest answer of one call to the builder that the broker passes on, in bytes of JSON.
+pub const CALL_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Longest text in such an input, in bytes: an image as a data URL.
 pub const CALL_TEXT_BYTES: usize = 512 * 1024;
@@ -376,6 +382,9 @@ pub const BUILDER_RETRIES: u32 = 2;
 
 /// Wait before it is made again the first time; each further wait is twice as long.
 pub const BUILDER_RETRY_WAIT: Duration = Duration::from_millis(300);
+
+/// Longest such wait. A builder that wants to be left alone for longer (`Retry-After`) is not asked again by the same call.
+pub const BUILDER_RETRY_LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Session calls in a row that the builder lets wait in vain, after which it is waited for less long.
 pub const BUILDER_UNANSWERED: u32 = 3;
@@ -438,6 +447,9 @@ pub const JOBS_PER_LANE: usize = 4;
 
 /// How often the program that runs jobs looks for new ones.
 pub const JOB_TICK: Duration = Duration::from_millis(500);
+
+/// Longest wait of the program that runs jobs for those who look at this moment whether another one does.
+pub const JOBS_LOCK_TIME: Duration = Duration::from_secs(10);
 
 /// Longest wait for running jobs when the program that runs them is told to stop.
 pub const JOB_STOP_TIME: Duration = Duration::from_secs(60);
@@ -525,6 +537,15 @@ pub const WORKER_QUIET: Duration = Duration::from_secs(2 * 60);
 
 /// Longest time for which a worker that was told to end may still write to the disk.
 pub const WORKER_CLOSE_TIME: Duration = Duration::from_secs(60);
+
+/// Time that a worker has for unpacking an archive, undoing, removing or taking over, besides that for each step.
+pub const WORKER_TASK_TIME: Duration = Duration::from_secs(5 * 60);
+
+/// Time that each step adds: a file, or a piece of one, that is unpacked, compared, moved or removed.
+pub const WORKER_STEP_TIME: Duration = Duration::from_millis(20);
+
+/// Time between two words of a worker about how many steps it has done.
+pub const WORKER_TELL_TIME: Duration = Duration::from_secs(1);
 
 /// Time after which the broker looks again whether the sites of its workers may still be published to.
 pub const WORKER_PATROL: Duration = Duration::from_secs(5);
@@ -637,8 +658,8 @@ pub const CARRY_RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 /// Largest label of a project in a home, in bytes.
 pub const CARRY_LABEL_BYTES: u64 = 4 * 1024;
 
-/// Most projects in a home that are looked at.
-pub const CARRIED_SHOWN: usize = 100;
+/// Most projects in a home that are listed.
+pub const CARRIED_SHOWN: usize = 5000;
 
 /// Largest payload of one event of the panel's, in bytes.
 pub const EVENT_BYTES: usize = 1024 * 1024;

@@ -130,7 +130,9 @@ fn the_header_can_be_read_on_its_own() {
         header.split("\n/**").skip(1).filter(|part| part.contains(");\n") && part.contains("pgate_"));
     let mut count = 0;
     for function in functions {
-        assert!(function.contains("Since 1."), "no version: {function}");
+        let since = function.split("Since ABI ").nth(1).and_then(|rest| rest.split('.').next());
+        let since: u32 = since.and_then(|number| number.parse().ok()).expect("the version that it came with");
+        assert!((1..=panelgate::ffi::PGATE_ABI_VERSION).contains(&since), "of the future: {function}");
         let comment = function.split("*/").next().unwrap().replace("\n *", "");
         let declaration = function.split("*/").nth(1).unwrap();
         if declaration.contains("const char *pgate_") || declaration.contains("const pgate_site *pgate_") {

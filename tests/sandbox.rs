@@ -27,7 +27,7 @@ fn agent(builder: &Builder) -> Agent {
         .proxy(None)
         .tls_config(TlsConfig::builder().root_certs(roots).build())
         .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(10)))
+        .timeout_global(Some(Duration::from_secs(60)))
         .build()
         .into()
 }

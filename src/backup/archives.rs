@@ -10,7 +10,7 @@ use crate::limits;
 use crate::panel::Account;
 use crate::types::Username;
 
-use super::directory::Directory;
+use super::directory::{self, Directory};
 use super::{BackupFile, Control, Entry, EntryId, Order, Outcome, Progress, Scope, Started, programs};
 
 /// What the names of archives end with.
@@ -46,7 +46,7 @@ impl Archives<'_> {
 
     /// Where the staging directory of an order is, whether or not it is there.
     pub(super) fn staging_path(&self, order: &Order<'_>, account: &Account) -> PathBuf {
-        self.config.directory.join(folder(account.name())).join(format!(".{}.part", order.label))
+        directory::staging_path(&self.config.directory, &folder(account.name()), order.job)
     }
 
     /// Lets a panel's program pack an account into a staging directory, and makes what it leaves there a backup. The archive must be there, whatever the exit
@@ -172,8 +172,15 @@ impl Archives<'_> {
             let text = format!("[backup] directory has no backup {entry} of account {}", account.name());
             return Err(Error::new(ErrorKind::BackupNotFound, text));
         }
-        let (mut file, _) = self.directory()?.read(&folder(account.name()), entry.as_str())?;
-        copy(&mut file, to, control)
+        let (mut file, kept) = self.directory()?.read(&folder(account.name()), entry.as_str())?;
+        let copied = copy(&mut file, to, control)?;
+        if copied != kept.manifest.size {
+            return Err(Error::new(
+                ErrorKind::BackupNotFound,
+                format!("{entry} was removed while it was read"),
+            ));
+        }
+        Ok(copied)
     }
 
     pub(super) fn remove(&self, account: &Account, entry: &EntryId) -> Result<()> {

@@ -6,12 +6,11 @@
 //!   archive must be there.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::config::BackupConfig;
+use crate::config::{BackupConfig, PanelConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::panel::{Account, Tree};
@@ -19,14 +18,13 @@ use crate::sys::{clock, process};
 use crate::types::quote;
 
 use super::archives::{Archives, Packer, account_of, account_or};
+use super::homes::{self, HomeFile};
 use super::{
-    Action, BackupFile, BackupProvider, Capabilities, Control, Destination, DestinationKind, Entry, EntryId,
-    Order, Outcome, Polled, Progress, ProviderKind, Scope, Started, Subject, SubjectKind, TaskId, programs,
+    Action, BackupProvider, Capabilities, Control, Destination, DestinationKind, Entry, EntryId, Order,
+    Outcome, Polled, Progress, ProviderKind, Scope, Started, Subject, SubjectKind, TaskId, programs,
 };
 
-const UAPI: &str = "/usr/local/cpanel/bin/uapi";
 const PKGACCT: &str = "/usr/local/cpanel/scripts/pkgacct";
-const FIND: &str = "/usr/bin/find";
 
 /// How long an archive must have been left alone to be taken for done, in seconds.
 const QUIET: u64 = 2;
@@ -37,13 +35,14 @@ const LATE: u64 = 120;
 /// cPanel, as what makes backups.
 pub struct CpanelProvider<'a> {
     tree: &'a Tree,
+    panel: &'a PanelConfig,
     config: &'a BackupConfig,
 }
 
 impl<'a> CpanelProvider<'a> {
     /// Puts the parts together; nothing is asked yet.
-    pub fn new(tree: &'a Tree, config: &'a BackupConfig) -> Self {
-        Self { tree, config }
+    pub fn new(tree: &'a Tree, panel: &'a PanelConfig, config: &'a BackupConfig) -> Self {
+        Self { tree, panel, config }
     }
 
     fn archives(&self) -> Archives<'a> {
@@ -60,7 +59,7 @@ impl<'a> CpanelProvider<'a> {
             &Packer {
                 name: "pkgacct",
                 program: &self.tree.path(PKGACCT),
-                arguments: &|staging| Ok(vec![name.to_string(), path_text(staging)?.to_owned()]),
+                arguments: &|staging| Ok(vec![name.to_string(), programs::path_text(staging)?.to_owned()]),
                 exit_code_counts: true,
                 fits: &|file| file == format!("cpmove-{name}.tar.gz"),
             },
@@ -72,7 +71,8 @@ impl<'a> CpanelProvider<'a> {
         let since = clock::unix_seconds();
         let user = format!("--user={}", account.name());
         let arguments = [&user, "--output=json", "Backup", "fullbackup_to_homedir", "homedir=include"];
-        let output = programs::run(&self.tree.path(UAPI), &arguments, limits::COMMAND_TIME, None)?;
+        let output =
+            programs::run(&self.tree.path(&self.panel.cpanel_uapi), &arguments, limits::COMMAND_TIME, None)?;
         let reply = programs::json(&output.stdout).ok_or_else(|| {
             Error::new(ErrorKind::BackupProvider, format!("uapi gave no JSON: {}", programs::said(&output)))
         })?;
@@ -93,47 +93,9 @@ impl<'a> CpanelProvider<'a> {
         run.task().map(Started::Task)
     }
 
-    /// The full backups in the home, as the account sees it: name, bytes, time of the last change.
-    fn in_home(&self, account: &Account) -> Result<Vec<(String, u64, u64)>> {
-        let name = account.name();
-        let user =
-            self.tree.find_user(name.as_str())?.filter(|user| user.uid == account.id.uid()).ok_or_else(
-                || {
-                    Error::new(
-                        ErrorKind::PanelData,
-                        format!("account {name} is not the system user of that name"),
-                    )
-                },
-            )?;
-        let (home, pattern) = (self.tree.path(&account.home), format!("backup-*_{name}.tar.gz"));
-        let arguments = [
-            path_text(&home)?,
-            "-mindepth",
-            "1",
-            "-maxdepth",
-            "1",
-            "-type",
-            "f",
-            "-name",
-            &pattern,
-            "-printf",
-            "%f\\t%s\\t%T@\\0",
-        ];
-        let output = programs::run_as(&user, Path::new(FIND), &arguments, limits::COMMAND_TIME)?;
-        if !output.status.success() {
-            let text =
-                format!("the home of account {name} cannot be looked into: {}", programs::said(&output));
-            return Err(Error::new(ErrorKind::BackupProvider, text));
-        }
-        // An account may give its files any name: what does not read well is none of cPanel's.
-        let text = String::from_utf8_lossy(&output.stdout);
-        let file = |line: &str| {
-            let mut parts = line.split('\t');
-            let (file, size, time) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
-            let seconds = time.split('.').next()?.parse().ok()?;
-            EntryId::new(file).ok().map(|_| (file.to_owned(), size, seconds))
-        };
-        Ok(text.split('\0').filter_map(file).collect())
+    /// The full backups in the home, as the account sees it.
+    fn in_home(&self, account: &Account) -> Result<Vec<HomeFile>> {
+        homes::files(self.tree, account, "", &format!("backup-*_{}.tar.gz", account.name()))
     }
 }
 
@@ -167,7 +129,7 @@ impl BackupProvider for CpanelProvider<'_> {
             return Err(Error::new(ErrorKind::BackupFailed, text));
         }
         let staging = self.archives().staging_path(order, account);
-        if process::runs_with("pkgacct", path_text(&staging)?) {
+        if process::runs_with("pkgacct", programs::path_text(&staging)?) {
             let text = "the pkgacct of an attempt that was interrupted still runs: it is waited for";
             return Err(Error::new(ErrorKind::BackupProvider, text));
         }
@@ -183,17 +145,13 @@ impl BackupProvider for CpanelProvider<'_> {
             return running("cPanel packs the account");
         }
         let now = clock::unix_seconds();
-        let newest = self
-            .in_home(account)?
-            .into_iter()
-            .filter(|(_, _, time)| *time >= run.since)
-            .max_by_key(|file| file.2);
-        match newest {
-            Some((name, size, time)) if size > 0 && now >= time.saturating_add(QUIET) => {
-                let path = account.home.join(&name).display().to_string();
-                let files = vec![BackupFile { name: path, size: Some(size), sha256: None }];
-                Ok(Polled::Done(Outcome { files, entry: EntryId::new(name).ok(), warnings: Vec::new() }))
-            }
+        let files = self.in_home(account)?.into_iter();
+        match files.filter(|file| file.changed >= run.since).max_by_key(|file| file.changed) {
+            Some(file) if file.is_quiet(now, QUIET) => Ok(Polled::Done(Outcome {
+                files: vec![file.at(&account.home)],
+                entry: Some(file.name),
+                warnings: Vec::new(),
+            })),
             None if now > run.since.saturating_add(LATE) => {
                 let text = format!(
                     "cPanel's process {} has ended and left no backup in the home of account {}: look at its logs",
@@ -209,20 +167,14 @@ impl BackupProvider for CpanelProvider<'_> {
     fn list(&self, _: &Subject, account: Option<&Account>) -> Result<Vec<Entry>> {
         let account = account_or(account)?;
         let mut entries = self.archives().list(account)?;
-        entries.extend(self.in_home(account)?.into_iter().filter_map(|(name, size, made)| {
-            Some(Entry {
-                files: vec![BackupFile {
-                    name: account.home.join(&name).display().to_string(),
-                    size: Some(size),
-                    sha256: None,
-                }],
-                id: EntryId::new(name).ok()?,
-                made: Some(made),
-                size: Some(size),
-                account: Some(account.name().to_string()),
-                scope: Some(Scope::All),
-                description: Some("in the account's home".into()),
-            })
+        entries.extend(self.in_home(account)?.into_iter().map(|file| Entry {
+            files: vec![file.at(&account.home)],
+            id: file.name,
+            made: Some(file.changed),
+            size: Some(file.size),
+            account: Some(account.name().to_string()),
+            scope: Some(Scope::All),
+            description: Some("in the account's home".into()),
         }));
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.made));
         Ok(entries)
@@ -286,12 +238,6 @@ fn start_of(pid: u32) -> Option<u64> {
 /// `1` or `"1"`.
 fn is_one(value: &Value) -> bool {
     value.as_u64() == Some(1) || value.as_str() == Some("1")
-}
-
-fn path_text(path: &Path) -> Result<&str> {
-    path.to_str().ok_or_else(|| {
-        Error::new(ErrorKind::Config, format!("{}: the path is not UTF-8", PathBuf::from(path).display()))
-    })
 }
 
 #[cfg(test)]

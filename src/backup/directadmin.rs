@@ -2,8 +2,8 @@
 //!
 //! - To the directory of this server: `directadmin admin-backup --destination=DIRECTORY --user=USER`. Its exit status is 0 even when it failed, so that only the
 //!   archive counts.
-//! - To the panel's own place, the account's `~/backups`: `CMD_SITE_BACKUP` as the account, by the credentials that `directadmin api-url` makes for the moment. They
-//!   go into a header of a call to this machine, and nowhere else. DirectAdmin's list of archives says when a new one is there.
+//! - To the panel's own place, the account's `~/backups`: `CMD_SITE_BACKUP` at DirectAdmin's port as the account. DirectAdmin's list of archives says when a new
+//!   one is there, and the account's home when nobody writes to it any more.
 
 mod calls;
 
@@ -13,10 +13,11 @@ use std::time::Duration;
 use crate::config::{BackupConfig, PanelConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::panel::{Account, SiteKind, Tree};
-use crate::sys::process;
+use crate::sys::{clock, process};
 use crate::types::Domain;
 
 use super::archives::{Archives, ENDINGS, Packer, account_of, account_or};
+use super::homes::{self, HomeFile};
 use super::{
     Action, BackupFile, BackupProvider, Capabilities, Control, Destination, DestinationKind, Entry, EntryId,
     Order, Outcome, Polled, Progress, ProviderKind, Scope, Started, Subject, SubjectKind, TaskId,
@@ -24,7 +25,8 @@ use super::{
 
 use calls::Calls;
 
-const PROGRAM: &str = "/usr/local/directadmin/directadmin";
+/// How long an archive must have been left alone to be taken for done, in seconds: no process says that it is.
+const QUIET: u64 = 15;
 
 /// Between the names of a task: an archive's name has none.
 const COMMA: char = ',';
@@ -46,7 +48,7 @@ impl<'a> DirectAdminProvider<'a> {
         Archives { config: self.config }
     }
 
-    fn calls(&self, account: &Account) -> Result<Calls> {
+    fn calls(&self, account: &Account) -> Result<Calls<'a>> {
         Calls::of(self.tree, self.panel, account.name())
     }
 
@@ -59,7 +61,7 @@ impl<'a> DirectAdminProvider<'a> {
             control,
             &Packer {
                 name: "admin-backup",
-                program: &self.tree.path(PROGRAM),
+                program: &self.tree.path(&self.panel.directadmin_command),
                 arguments: &|staging| {
                     Ok(vec!["admin-backup".into(), destination(staging)?, format!("--user={name}")])
                 },
@@ -67,6 +69,19 @@ impl<'a> DirectAdminProvider<'a> {
                 fits: &|file| is_archive_of(file, name.as_str()),
             },
         )
+    }
+
+    /// An archive in the account's own place, if DirectAdmin has put it there.
+    fn in_backups(&self, account: &Account, name: &str) -> Result<Option<HomeFile>> {
+        // Names of archives have no character that means something in a pattern.
+        let files = match homes::files(self.tree, account, "backups", name) {
+            Err(error) if error.kind() == ErrorKind::BackupProvider => {
+                log::debug!("account {}: {error:?}", account.name());
+                return Ok(None);
+            }
+            files => files?,
+        };
+        Ok(files.into_iter().next())
     }
 
     /// `CMD_SITE_BACKUP`. The number of the run is the list of what was there before it.
@@ -135,16 +150,21 @@ impl BackupProvider for DirectAdminProvider<'_> {
         })?;
         let before: Vec<&str> = before.split(COMMA).collect();
         let names = self.calls(account)?.archives(&domain_of(order, account)?)?;
-        match names.into_iter().find(|name| !before.contains(&name.as_str())) {
-            None => Ok(Polled::Running(Progress {
-                percent: None,
-                step: Some("DirectAdmin packs the site".into()),
-            })),
-            Some(name) => {
-                let files = vec![BackupFile { name: name.clone(), ..BackupFile::default() }];
-                Ok(Polled::Done(Outcome { files, entry: EntryId::new(name).ok(), warnings: Vec::new() }))
+        let running =
+            |step: &str| Ok(Polled::Running(Progress { percent: None, step: Some(step.to_owned()) }));
+        let Some(name) = names.into_iter().find(|name| !before.contains(&name.as_str())) else {
+            return running("DirectAdmin packs the site");
+        };
+        // It may be listed as soon as it is begun.
+        let file = match self.in_backups(account, &name)? {
+            Some(file) if !file.is_quiet(clock::unix_seconds(), QUIET) => {
+                return running("DirectAdmin finishes the archive");
             }
-        }
+            file => file,
+        };
+        let size = file.map(|file| file.size);
+        let files = vec![BackupFile { name: name.clone(), size, sha256: None }];
+        Ok(Polled::Done(Outcome { files, entry: EntryId::new(name).ok(), warnings: Vec::new() }))
     }
 
     fn interval(&self, looks: u32) -> Duration {

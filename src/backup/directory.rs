@@ -114,7 +114,7 @@ impl Directory {
     /// # Errors
     /// [`ErrorKind::BackupProvider`].
     pub fn staging(&self, folder: &str, job: u64) -> Result<PathBuf> {
-        let path = self.folder(folder)?.join(format!(".panelgate-{job}.{PART}"));
+        let path = self.folder(folder)?.join(staging_name(job));
         if path.exists() {
             std::fs::remove_dir_all(&path).map_err(|error| failed(&path, "it cannot be removed", error))?;
         }
@@ -184,8 +184,7 @@ impl Directory {
         names(&self.path)
     }
 
-    /// Opens a backup for reading, as it lies there: whoever reads it compares its bytes with the manifest's checksum. One that is removed meanwhile can be
-    /// read to its end all the same.
+    /// Opens a backup for reading, as it lies there: whoever reads it compares its bytes with the manifest's checksum. One that is removed meanwhile breaks off.
     ///
     /// # Errors
     /// [`ErrorKind::BackupNotFound`]; [`ErrorKind::BackupFailed`] if it is another file than the one that was written.
@@ -269,16 +268,22 @@ impl Directory {
         remove(&kept.path)
     }
 
-    /// Removes what interrupted runs have left: only the one program that makes backups may call it. Gives how many files went.
+    /// Removes what interrupted runs have left: only the one program that makes backups may call it. `goes_on`: whether a job has not ended; a panel's program may
+    /// still write into its [`Directory::staging`]. Gives how many files and directories went.
     ///
     /// # Errors
     /// [`ErrorKind::BackupProvider`].
-    pub fn sweep(&self) -> Result<usize> {
+    pub fn sweep(&self, goes_on: impl Fn(u64) -> bool) -> Result<usize> {
         let mut gone = 0;
         for folder in self.folders()? {
             let folder = self.path.join(folder);
             for name in hidden(&folder)? {
-                gone += usize::from(std::fs::remove_file(folder.join(name)).is_ok());
+                let path = folder.join(&name);
+                gone += usize::from(match staging_job(&name) {
+                    Some(job) if goes_on(job) => false,
+                    Some(_) => std::fs::remove_dir_all(path).is_ok(),
+                    None => std::fs::remove_file(path).is_ok(),
+                });
             }
         }
         Ok(gone)
@@ -431,12 +436,32 @@ fn failed(path: &Path, what: &str, error: io::Error) -> Error {
     Error::new(ErrorKind::BackupProvider, format!("{}: {what}", path.display())).with_source(error)
 }
 
+/// The name itself is on the disk too when this returns: what is synced in a folder that is gone after a power cut is gone with it.
 fn make(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|error| failed(path, "the directory cannot be made", error))
+        .map_err(|error| failed(path, "the directory cannot be made", error))?;
+    path.parent().map_or(Ok(()), sync)
+}
+
+/// Where the [`Directory::staging`] of a job is, whether or not it is there.
+pub(super) fn staging_path(directory: &Path, folder: &str, job: u64) -> PathBuf {
+    directory.join(folder).join(staging_name(job))
+}
+
+/// The name of a job's [`Directory::staging`].
+fn staging_name(job: u64) -> String {
+    format!(".panelgate-{job}.{PART}")
+}
+
+fn staging_job(name: &str) -> Option<u64> {
+    let job = name.strip_prefix(".panelgate-")?.strip_suffix(PART)?.strip_suffix('.')?.parse().ok()?;
+    (staging_name(job) == name).then_some(job)
 }
 
 fn create(path: &Path) -> io::Result<File> {
@@ -449,9 +474,17 @@ fn sync(folder: &Path) -> Result<()> {
         .map_err(|error| failed(folder, "it cannot be written to the disk", error))
 }
 
-/// The data first: a manifest without them is nothing.
+/// The data first: a manifest without them is nothing. Their space is free at once, also where an account keeps them open that was allowed to read them.
 fn remove(path: &Path) -> Result<()> {
-    std::fs::remove_file(path).map_err(|error| failed(path, "it cannot be removed", error))?;
+    let fail = |error| failed(path, "it cannot be removed", error);
+    let file = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW).open(path).map_err(fail)?;
+    std::fs::remove_file(path).map_err(fail)?;
+    // An administrator's own copies may be further names of the same file.
+    if file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
+        && let Err(error) = file.set_len(0)
+    {
+        log::warn!("{}: it is removed, but its space is not free yet: {error}", path.display());
+    }
     let mut manifest = path.as_os_str().to_owned();
     manifest.push(format!(".{MANIFEST}"));
     let _ = std::fs::remove_file(PathBuf::from(manifest));

@@ -10,6 +10,7 @@ mod capabilities;
 pub mod cpanel;
 pub mod directadmin;
 pub mod directory;
+mod homes;
 pub(crate) mod http;
 pub mod installatron;
 pub mod plesk;

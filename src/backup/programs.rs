@@ -50,6 +50,12 @@ fn failed(program: &Path, fault: RunError) -> Error {
     Error::new(kind, format!("{}: {fault}", program.display()))
 }
 
+/// A path as an argument.
+pub(super) fn path_text(path: &Path) -> Result<&str> {
+    path.to_str()
+        .ok_or_else(|| Error::new(ErrorKind::Config, format!("{}: the path is not UTF-8", path.display())))
+}
+
 /// The end of what a program printed, for an error: what is wrong stands last.
 pub(super) fn said(output: &Output) -> String {
     let last = |bytes: &[u8]| {

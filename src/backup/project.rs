@@ -151,6 +151,12 @@ impl BackupProvider for ProjectProvider<'_> {
                     .with_source(error)
             })
         })?;
+        if copied != kept.manifest.size {
+            return Err(Error::new(
+                ErrorKind::BackupNotFound,
+                format!("{entry} was removed while it was read"),
+            ));
+        }
         Ok(copied)
     }
 

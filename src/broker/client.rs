@@ -22,6 +22,7 @@ use crate::store::Queued;
 use crate::sys::descriptors;
 use crate::types::Reference;
 
+use super::long;
 use super::protocol::{self, Answer, Request, VERSION};
 use super::wire::{
     Admitted, BackupArgs, CallArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs, RefreshArgs,
@@ -84,18 +85,46 @@ impl Remote {
         end: Instant,
     ) -> Result<(Value, UnixStream)> {
         let stream = self.connect(end)?;
+        self.say(&stream, op, reference, args)?;
+        Ok((self.hear(&stream, end)?, stream))
+    }
+
+    /// Sends a request.
+    fn say(
+        &self,
+        stream: &UnixStream,
+        op: &str,
+        reference: Option<Reference>,
+        args: &impl Serialize,
+    ) -> Result<()> {
         let reference = reference.map(|reference| reference.to_string());
         let args = serde_json::value::to_raw_value(args).map_err(|error| {
             Error::new(ErrorKind::Internal, "the request cannot be written").with_source(error)
         })?;
         let request = Request { v: VERSION, op: op.to_owned(), reference, args: Some(args) };
-        let exchange = || -> io::Result<Answer> {
-            stream.set_write_timeout(Some(limits::FRAME_TIME))?;
-            protocol::write(&stream, &request)?;
-            protocol::read(Deadline { stream: &stream, end })
-        };
-        let answer = exchange().map_err(|error| self.unavailable("it gave no answer").with_source(error))?;
-        Ok((answer.into_result()?, stream))
+        let sent = stream
+            .set_write_timeout(Some(limits::FRAME_TIME))
+            .and_then(|()| protocol::write(stream, &request));
+        sent.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => {
+                let text = format!("{op}: what is asked is larger than {} bytes", limits::FRAME_BYTES);
+                Error::new(ErrorKind::InvalidArgument, text).with_source(error)
+            }
+            _ => self.unavailable("it gave no answer").with_source(error),
+        })
+    }
+
+    /// Takes an answer.
+    fn hear(&self, stream: &UnixStream, end: Instant) -> Result<Value> {
+        let failed = |error: io::Error| self.unavailable("it gave no answer").with_source(error);
+        let answer: Answer = protocol::read(Deadline { stream, end }).map_err(failed)?;
+        let Some(length) = answer.follows() else { return answer.into_result() };
+        if length > limits::CALL_ANSWER_BYTES {
+            return Err(self.unavailable("its answer has no end"));
+        }
+        let text = long::receive(stream, length, end).map_err(failed)?;
+        serde_json::from_slice(&text)
+            .map_err(|error| self.unavailable("its answer is malformed").with_source(error))
     }
 
     /// Reads an account with its sites; see [`crate::gateway::Gateway::overview`].
@@ -143,7 +172,17 @@ impl Remote {
     /// # Errors
     /// See [`ErrorKind`].
     pub fn invoke(&self, request: &CallRequest) -> Result<Value> {
-        self.call("call", Some(request.reference), &CallArgs::of(request))
+        let end = Instant::now() + limits::BROKER_BUILDER_TIME;
+        let (args, follows) = CallArgs::of(request);
+        let stream = self.connect(end)?;
+        self.say(&stream, "call", Some(request.reference), &args)?;
+        if let Some(input) = follows {
+            // An error is the end of it: who may not make the call is not asked for its input.
+            self.hear(&stream, end)?;
+            long::send(&stream, &input, Instant::now() + limits::FRAME_TIME)
+                .map_err(|error| self.unavailable("it did not take the input").with_source(error))?;
+        }
+        self.hear(&stream, end)
     }
 
     /// Queues a backup of the project of a site; see [`crate::gateway::Gateway::backup_project`].
@@ -245,7 +284,15 @@ impl Remote {
 
     /// Connects without ever waiting longer than until `end`, and makes sure that the other end is root's.
     fn connect(&self, end: Instant) -> Result<UnixStream> {
-        let fail = |error: io::Error| self.unavailable("it cannot be reached").with_source(error);
+        let fail = |error: io::Error| {
+            let why = match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                    "it cannot be reached, since it does not run: as root, systemctl start panelgate.socket, or panelgate setup where that was never run"
+                }
+                _ => "it cannot be reached",
+            };
+            self.unavailable(why).with_source(error)
+        };
         let stream = loop {
             match connect_now(&self.socket) {
                 Ok(stream) => break stream,

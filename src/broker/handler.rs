@@ -1,6 +1,9 @@
 //! From a request to an answer: decode, find out who it is, let the use cases decide and act, encode.
 
+mod call;
+
 use std::fs::File;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -26,11 +29,11 @@ use crate::types::{Reference, Username, quote};
 use super::examination::Examination;
 use super::lane::{Lane, Whose};
 use super::protocol::{self, Answer, Request};
-use super::publication::{Admission, Endpoint, Places, Promise};
+use super::publication::{Admission, Endpoint, Places, Promise, Taken};
 use super::shares::{Share, Shares};
 use super::wire::{
-    Admitted, AuditArgs, BackupArgs, CallArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs,
-    PublishArgs, RefreshArgs, RevokeArgs, WireOverview,
+    Admitted, AuditArgs, BackupArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs,
+    RefreshArgs, RevokeArgs, WireOverview,
 };
 
 /// What all requests share.
@@ -108,8 +111,14 @@ impl Desk {
         self.counts.dropped.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Answers a frame of the uid that the kernel named; `load`: requests queued and running.
-    pub(super) fn answer(&self, uid: u32, frame: &[u8], load: (usize, usize)) -> Heard {
+    /// Answers a frame of the uid that the kernel named; `load`: requests queued and running; `stream`: where more of the request may come from.
+    pub(super) fn answer(
+        &self,
+        uid: u32,
+        frame: &[u8],
+        load: (usize, usize),
+        stream: &UnixStream,
+    ) -> Heard<'_> {
         self.counts.answered.fetch_add(1, Ordering::Relaxed);
         let Ok(request) = serde_json::from_slice::<Request>(frame) else {
             let text = "the request is not what the protocol says";
@@ -120,7 +129,7 @@ impl Desk {
         let context = self.context();
         let result = match ops::principal_of_uid(uid, &context) {
             Ok(principal) => self
-                .operate(&context, &principal, reference, request, load)
+                .operate(&context, &principal, reference, request, (load, stream))
                 .map_err(|error| told(&principal, reference, &error)),
             Err(error) => {
                 log::warn!("{reference}: uid {uid} may be anybody: {error:?}");
@@ -135,6 +144,9 @@ impl Desk {
                 Heard::Answer(Answer::ok(json!({ "go": true })), Further::Promise(promise))
             }
             Ok(Done::File(value, file)) => Heard::Answer(Answer::ok(value), Further::File(file)),
+            Ok(Done::Text(text, place)) => {
+                Heard::Answer(Answer::long(text.len()), Further::Text(text, place))
+            }
             Ok(Done::Opening(opening)) => Heard::Opening(opening),
             Err(refusal) => Heard::Answer(self.refused(refusal), Further::Nothing),
         }
@@ -164,8 +176,8 @@ impl Desk {
         principal: &Principal,
         reference: Reference,
         request: Request,
-        load: (usize, usize),
-    ) -> Result<Done> {
+        (load, stream): ((usize, usize), &UnixStream),
+    ) -> Result<Done<'_>> {
         let logged = Logged { principal, reference, op: &request.op };
         if request.v != protocol::VERSION {
             return logged.end(Err(protocol::upgrade(request.v)));
@@ -193,6 +205,9 @@ impl Desk {
             let taken = logged.end(self.take_project(context, principal, args))?;
             log::info!("{reference}: {principal} takes the backup {} away", taken.about.name);
             return value(&taken.about).map(|about| Done::File(about, taken.file));
+        }
+        if operation == Operation::CallBuilder {
+            return self.call_builder(context, &logged, args, stream);
         }
         if operation != Operation::OpenSite {
             let asked = Asked { operation, args, reference, load };
@@ -231,20 +246,8 @@ impl Desk {
                 let row = admin::claim(context, principal, &site)?;
                 Ok(json!({ "site": row.domain, "key": row.key.as_str() }))
             }
-            Operation::CallBuilder => {
-                let args: CallArgs = read(args)?;
-                let _share = self.shares.take(principal, args.account().as_ref())?;
-                // How long the builder takes may be up to an account; clicks need threads too, and answers are held in memory.
-                let _place = match principal {
-                    Principal::Root => None,
-                    _ => Some(self.calls.take().ok_or_else(|| {
-                        Error::new(ErrorKind::TooMany, "as many calls of the builder's run as may at a time")
-                    })?),
-                };
-                bounded(ops::call(context, principal, &args.into_request(reference)?)?)
-            }
             Operation::ViewStatus => Ok(self.status(load)),
-            Operation::Examine => bounded(self.examination.report(&self.path)?),
+            Operation::Examine => self.examination.report(&self.path),
             Operation::BackupProject => {
                 let args: BackupArgs = read(args)?;
                 let _share = self.shares.take(principal, args.account())?;
@@ -286,7 +289,10 @@ impl Desk {
                 }
                 value(&answer)
             }
-            Operation::OpenSite | Operation::Publish | Operation::DownloadProject => {
+            Operation::OpenSite
+            | Operation::Publish
+            | Operation::DownloadProject
+            | Operation::CallBuilder => {
                 Err(Error::new(ErrorKind::Internal, "this operation is done elsewhere"))
             }
         }
@@ -379,21 +385,23 @@ impl Desk {
 }
 
 /// What an operation gave.
-enum Done {
+enum Done<'a> {
     /// Its result.
     Value(Value),
     /// It may be done once the descriptors have come.
     Promise(Box<Promise>),
     /// Its result, and a file for the caller.
     File(Value, File),
+    /// Its result as JSON that does not fit into a frame, and what it holds until that is sent.
+    Text(Vec<u8>, Option<Taken<'a>>),
     /// It takes its turn.
     Opening(Box<Opening>),
 }
 
 /// What became of a frame.
-pub(super) enum Heard {
+pub(super) enum Heard<'a> {
     /// The answer, and what follows it.
-    Answer(Answer, Further),
+    Answer(Answer, Further<'a>),
     /// It is an opening, which takes its turn with the others: [`Desk::openings`], then [`Desk::open_site`].
     Opening(Box<Opening>),
 }
@@ -414,13 +422,15 @@ impl Opening {
 }
 
 /// What follows the answer.
-pub(super) enum Further {
+pub(super) enum Further<'a> {
     /// The connection's end.
     Nothing,
     /// Descriptors of the caller's, and then another answer.
     Promise(Box<Promise>),
     /// A file for the caller to read.
     File(File),
+    /// As many bytes as the answer says, and what is held until they are sent.
+    Text(Vec<u8>, Option<Taken<'a>>),
 }
 
 /// An operation with what belongs to it.
@@ -468,18 +478,6 @@ impl Logged<'_> {
         }
         result
     }
-}
-
-/// An answer that fits into a frame, or an error that says that the call was made all the same.
-fn bounded(answer: Value) -> Result<Value> {
-    if answer.to_string().len() > limits::FRAME_BYTES - 1024 {
-        let text = format!(
-            "the call was made, but its answer is larger than the {} bytes that fit through the broker: root can make it without the broker",
-            limits::FRAME_BYTES
-        );
-        return Err(Error::new(ErrorKind::TooLarge, text));
-    }
-    Ok(answer)
 }
 
 /// The newest lines that fit into a frame.

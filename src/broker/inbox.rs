@@ -55,7 +55,7 @@ impl Inbox {
     pub(super) fn read(&mut self) -> Progress {
         loop {
             let mut chunk = [0_u8; 4096];
-            match self.receive(&mut chunk) {
+            match receive_plain(&self.stream, &mut chunk, false) {
                 Ok(0) => return Progress::Over("closed before a whole frame"),
                 Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
                 Err(Received::Nothing) => return Progress::Incomplete,
@@ -74,26 +74,30 @@ impl Inbox {
             }
         }
     }
-
-    /// One recvmsg, without room for descriptors: the kernel drops those that come and says so. They never become this process's own, whose closing
-    /// could take as long as a file system in user space likes.
-    fn receive(&self, chunk: &mut [u8]) -> Result<usize, Received> {
-        let mut control = RecvAncillaryBuffer::new(&mut []);
-        let mut slices = [IoSliceMut::new(chunk)];
-        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        match recvmsg(&self.stream, &mut slices, &mut control, flags) {
-            Ok(message) if message.flags.contains(ReturnFlags::CTRUNC) => Err(Received::Descriptors),
-            Ok(message) => Ok(message.bytes),
-            Err(Errno::AGAIN | Errno::INTR) => Err(Received::Nothing),
-            Err(_) => Err(Received::Failed),
-        }
-    }
 }
 
-enum Received {
+/// Why nothing was received.
+pub(super) enum Received {
+    /// There is nothing yet, or not in time.
     Nothing,
+    /// Descriptors came with it.
     Descriptors,
+    /// The connection is broken.
     Failed,
+}
+
+/// One recvmsg, without room for descriptors: the kernel drops those that come and says so. They never become this process's own, whose closing
+/// could take as long as a file system in user space likes. With `wait` it waits as long as the stream's own limit says.
+pub(super) fn receive_plain(stream: &UnixStream, chunk: &mut [u8], wait: bool) -> Result<usize, Received> {
+    let mut control = RecvAncillaryBuffer::new(&mut []);
+    let mut slices = [IoSliceMut::new(chunk)];
+    let flags = if wait { RecvFlags::CMSG_CLOEXEC } else { RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC };
+    match recvmsg(stream, &mut slices, &mut control, flags) {
+        Ok(message) if message.flags.contains(ReturnFlags::CTRUNC) => Err(Received::Descriptors),
+        Ok(message) => Ok(message.bytes),
+        Err(Errno::AGAIN | Errno::INTR) => Err(Received::Nothing),
+        Err(_) => Err(Received::Failed),
+    }
 }
 
 impl AsFd for Inbox {

@@ -10,6 +10,7 @@ mod examination;
 mod handler;
 mod inbox;
 mod lane;
+mod long;
 mod pool;
 pub mod protocol;
 mod publication;

@@ -152,7 +152,9 @@ mod tests {
         assert!(pool.finish(Duration::from_secs(20)));
 
         let pool = Pool::start(1, 1).unwrap();
-        assert!(pool.submit(Box::new(|| std::thread::sleep(Duration::from_secs(3)))).is_ok());
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        assert!(pool.submit(Box::new(move || drop(wait.recv()))).is_ok());
         assert!(!pool.finish(Duration::from_millis(50)));
+        drop(go);
     }
 }

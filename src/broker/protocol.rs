@@ -28,7 +28,7 @@ pub struct Request {
     pub args: Option<Box<RawValue>>,
 }
 
-/// An answer: exactly one of the two is there.
+/// An answer: exactly one of the three is there.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Answer {
     /// Version of the protocol.
@@ -39,6 +39,9 @@ pub struct Answer {
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
+    /// How many bytes of JSON follow this frame: what the operation gives, where that does not fit into a frame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub long: Option<usize>,
 }
 
 /// An error on the wire.
@@ -53,7 +56,7 @@ pub struct Failure {
 impl Answer {
     /// A good answer.
     pub fn ok(value: Value) -> Self {
-        Self { v: VERSION, ok: Some(value), error: None }
+        Self { v: VERSION, ok: Some(value), error: None, long: None }
     }
 
     /// An error.
@@ -62,7 +65,18 @@ impl Answer {
             v: VERSION,
             ok: None,
             error: Some(Failure { kind: kind.name().to_owned(), message: message.into() }),
+            long: None,
         }
+    }
+
+    /// What is announced of a good answer that follows.
+    pub fn long(bytes: usize) -> Self {
+        Self { v: VERSION, ok: None, error: None, long: Some(bytes) }
+    }
+
+    /// How many bytes follow, of an answer of this version that says nothing else.
+    pub fn follows(&self) -> Option<usize> {
+        self.long.filter(|_| self.v == VERSION && self.ok.is_none() && self.error.is_none())
     }
 
     /// What the caller of the operation gets.
@@ -73,9 +87,9 @@ impl Answer {
         if self.v != VERSION {
             return Err(upgrade(self.v));
         }
-        match (self.ok, self.error) {
-            (Some(value), None) => Ok(value),
-            (None, Some(failure)) => {
+        match (self.ok, self.error, self.long) {
+            (Some(value), None, None) => Ok(value),
+            (None, Some(failure), None) => {
                 let kind = ErrorKind::by_name(&failure.kind);
                 Err(Error::new(kind.unwrap_or(ErrorKind::Internal), failure.message))
             }
@@ -178,6 +192,17 @@ mod tests {
             kind(json!({ "v": 1, "ok": 1, "error": { "kind": "config", "message": "" } })),
             ErrorKind::Unavailable
         );
+        assert_eq!(kind(json!({ "v": 1, "ok": 1, "long": 7 })), ErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn what_follows_is_announced_by_this_version_alone() {
+        let follows = |json: Value| serde_json::from_value::<Answer>(json).unwrap().follows();
+        assert_eq!(serde_json::to_value(Answer::long(7)).unwrap(), json!({ "v": 1, "long": 7 }));
+        assert_eq!(follows(json!({ "v": 1, "long": 7 })), Some(7));
+        assert_eq!(follows(json!({ "v": 2, "long": 7 })), None);
+        assert_eq!(follows(json!({ "v": 1, "long": 7, "ok": {} })), None);
+        assert_eq!(follows(json!({ "v": 1, "ok": {} })), None);
     }
 
     proptest! {

@@ -22,6 +22,7 @@ use crate::sys::{descriptors, file, identity};
 
 use super::handler::{Desk, Further, Heard, Opening};
 use super::inbox::{Inbox, Progress};
+use super::long;
 use super::pool::Pool;
 use super::protocol::{self, Answer};
 use super::publication::Promise;
@@ -335,7 +336,7 @@ impl Server {
             if is_late(&theirs, came) {
                 return desk.count_dropped();
             }
-            let (answer, further) = match desk.answer(uid, &body, load) {
+            let (answer, further) = match desk.answer(uid, &body, load, &theirs) {
                 Heard::Answer(answer, further) => (answer, further),
                 Heard::Opening(opening) => return open(&desk, theirs, place, came, opening),
             };
@@ -359,6 +360,12 @@ impl Server {
                     }
                     Err(error) => log::debug!("a file was not taken: {error}"),
                 },
+                Further::Text(text, _place) => {
+                    let end = Instant::now() + limits::ANSWER_TIME;
+                    if let Err(error) = long::send(&theirs, &text, end) {
+                        log::debug!("an answer was not taken: {error}");
+                    }
+                }
             }
         });
         if self.pool.submit(work).is_err() {

@@ -202,8 +202,14 @@ impl RefreshArgs {
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct CallArgs {
     call: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Value::is_null")]
     input: Value,
+    /// The input follows, when the broker says so, and has so many bytes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    input_bytes: Option<usize>,
+    /// Whether the client takes an answer that is longer than a frame.
+    #[serde(default)]
+    long: bool,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     claimed: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -211,13 +217,37 @@ pub(super) struct CallArgs {
 }
 
 impl CallArgs {
-    pub(super) fn of(request: &CallRequest) -> Self {
-        Self {
+    /// The arguments, and the input if it does not go with them.
+    pub(super) fn of(request: &CallRequest) -> (Self, Option<Vec<u8>>) {
+        let text = request.input.to_string();
+        // What else there is takes far less than the other half of a frame.
+        let follows = (text.len() > limits::FRAME_BYTES / 2).then(|| text.into_bytes());
+        let args = Self {
             call: request.call.clone(),
-            input: request.input.clone(),
+            input: if follows.is_none() { request.input.clone() } else { Value::Null },
+            input_bytes: follows.as_ref().map(Vec::len),
+            long: true,
             claimed: request.claimed.clone(),
             panel_session: request.panel_session.as_ref().map(session_pair),
-        }
+        };
+        (args, follows)
+    }
+
+    pub(super) fn call(&self) -> &str {
+        &self.call
+    }
+
+    pub(super) fn input_bytes(&self) -> Option<usize> {
+        self.input_bytes
+    }
+
+    pub(super) fn takes_long(&self) -> bool {
+        self.long
+    }
+
+    /// The same with the input that has followed.
+    pub(super) fn with_input(self, input: Value) -> Self {
+        Self { input, input_bytes: None, ..self }
     }
 
     /// The account that the input names.

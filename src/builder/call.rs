@@ -20,9 +20,11 @@ use ureq::{Agent, Body, RequestBuilder};
 use crate::config::BuilderConfig;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
+use crate::sys::clock;
 use crate::types::{Secret, WebUrl};
 
 use super::buffer::SecretBuffer;
+use super::probe::unix_seconds;
 use super::{address, faults};
 
 /// What came back, whatever the status.
@@ -35,6 +37,33 @@ pub(super) struct Reply {
     pub(super) origin: String,
     /// Whether that server was sent the credentials.
     pub(super) authorized: bool,
+    /// How long that server wants to be left alone (`Retry-After`), if it says so.
+    pub(super) wait: Option<Duration>,
+}
+
+impl Reply {
+    /// How long to wait before the same is asked again, where we would by ourselves wait `usual`. `None` if that would be sooner than the server wants: who is
+    /// asked too often and does not say when it is better is not asked again.
+    pub(super) fn pause(&self, usual: Duration) -> Option<Duration> {
+        match (self.wait, self.status) {
+            (Some(wait), _) => Some(wait.max(usual)),
+            (None, 429) => None,
+            (None, _) => Some(usual),
+        }
+    }
+}
+
+/// What the head of an answer says about asking again: seconds, or a date.
+pub(super) fn retry_after(response: &Response<Body>) -> Option<Duration> {
+    if !matches!(response.status().as_u16(), 429 | 503) {
+        return None;
+    }
+    let text = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let seconds = match text.parse() {
+        Ok(seconds) => seconds,
+        Err(_) => unix_seconds(text)?.saturating_sub(clock::unix_seconds()),
+    };
+    Some(Duration::from_secs(seconds))
 }
 
 /// The value of the header `Authorization`.
@@ -77,8 +106,9 @@ pub(super) fn exchange(agent: &Agent, config: &BuilderConfig, outgoing: Outgoing
             .map_err(|fault| faults::describe(fault, &url, config, time))?;
         let Some(next) = redirect(&response, &url)? else {
             let (status, authorized) = (response.status().as_u16(), credentials.is_some());
+            let wait = retry_after(&response);
             let body = read(response, &url, config, most, time)?;
-            return Ok(Reply { status, body, origin: url.origin(), authorized });
+            return Ok(Reply { status, body, origin: url.origin(), authorized, wait });
         };
         address::allow_redirect(config, &first, &url, &next)?;
         url = next;

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -19,7 +19,7 @@ use crate::limits;
 use crate::types::{Secret, SiteKey, WebUrl};
 
 use super::buffer::SecretBuffer;
-use super::replies::Secrets;
+use super::replies::{self, Secrets};
 use super::{Client, SessionRequest};
 
 /// The site that a call is about.
@@ -149,19 +149,23 @@ impl Client {
             if let Some(hash) = hash {
                 secrets.add(hash.login_hash.expose());
             }
-            match self.send(url.clone(), sent.as_deref(), made.entry.answer, secrets, self.config.timeout) {
+            let (answer, time) = (made.entry.answer, self.config.timeout);
+            let reply = self.exchange(url.clone(), sent.as_deref(), answer, &mut secrets, time);
+            let pause = reply.as_ref().map_or(Some(wait), |reply| reply.pause(wait));
+            match (reply.and_then(|reply| replies::read(&reply, answer, &secrets)), pause) {
                 // Who was waited for until the deadline is not waited for again: whoever asked has gone.
-                Err(error)
+                (Err(error), Some(pause))
                     if left > 0
                         && error.kind() == ErrorKind::BuilderUnreachable
-                        && begun.elapsed() < self.config.timeout / 2 =>
+                        && pause <= limits::BUILDER_RETRY_LONGEST_WAIT
+                        && begun.elapsed() + pause < self.config.timeout / 2 =>
                 {
                     log::info!("{}: once more after: {error}", made.entry.name);
                     left -= 1;
-                    std::thread::sleep(wait);
-                    wait = wait.saturating_mul(2).min(Duration::from_secs(5));
+                    std::thread::sleep(pause);
+                    wait = wait.saturating_mul(2).min(limits::BUILDER_RETRY_LONGEST_WAIT);
                 }
-                result => return result,
+                (result, _) => return result,
             }
         }
     }

@@ -45,7 +45,7 @@ use crate::limits;
 use crate::types::WebUrl;
 
 use buffer::SecretBuffer;
-use call::Outgoing;
+use call::{Outgoing, Reply};
 pub use download::{Download, fetch, may_fetch};
 use invoke::Hashes;
 pub use invoke::Site;
@@ -123,6 +123,19 @@ impl Client {
         mut secrets: Secrets<'a>,
         time: Duration,
     ) -> Result<T> {
+        let reply = self.exchange(url, body, answer, &mut secrets, time)?;
+        replies::read(&reply, answer, &secrets)
+    }
+
+    /// Sends one request with the credentials, which become secrets of the call; `time` is the longest that it may take.
+    fn exchange<'a>(
+        &'a self,
+        url: WebUrl,
+        body: Option<&[u8]>,
+        answer: Answer,
+        secrets: &mut Secrets<'a>,
+        time: Duration,
+    ) -> Result<Reply> {
         if self.config.username.is_empty() || self.config.password.is_empty() {
             let text = "the builder's credentials are missing: set [builder] username and password";
             return Err(Error::new(ErrorKind::Config, text));
@@ -137,8 +150,8 @@ impl Client {
         let outgoing = Outgoing { url: url.clone(), basic: &basic, body, most, time };
         let reply = call::exchange(self.agent()?, &self.config, outgoing)?;
         let method = if body.is_some() { "POST" } else { "GET" };
-        self.note(method, url.path_and_query(), body, &reply, &secrets);
-        replies::read(&reply, answer, &secrets)
+        self.note(method, url.path_and_query(), body, &reply, secrets);
+        Ok(reply)
     }
 
     fn agent(&self) -> Result<&Agent> {

@@ -65,7 +65,7 @@ impl Client {
 }
 
 /// Reads an HTTP date in the form that senders must use (RFC 9110 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn unix_seconds(date: &str) -> Option<u64> {
+pub(super) fn unix_seconds(date: &str) -> Option<u64> {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (_, rest) = date.split_once(", ")?;

@@ -264,7 +264,8 @@ impl Answer {
 
     fn into_reply(self, config: &BuilderConfig) -> Result<Reply> {
         let (status, url, authorized) = (self.response.status().as_u16(), self.url, self.authorized);
+        let wait = call::retry_after(&self.response);
         let body = call::read(self.response, &url, config, limits::BUILDER_REPLY_BYTES, config.timeout)?;
-        Ok(Reply { status, body, origin: url.origin(), authorized })
+        Ok(Reply { status, body, origin: url.origin(), authorized, wait })
     }
 }

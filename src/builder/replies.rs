@@ -249,6 +249,7 @@ fn refused(reply: &Reply, failure: &Failure, secrets: &Secrets<'_>) -> Error {
     }
     match status {
         401 | 403 => credentials(reply, &said),
+        429 => too_often(reply, &said),
         _ => Error::new(
             ErrorKind::BuilderRefused,
             format!("{origin} refused the request (HTTP {status}): {said}"),
@@ -266,16 +267,23 @@ fn without_reason(reply: &Reply, fault: &Fault) -> Error {
             let text = format!("{origin} has no such call (HTTP {status}, {fault}): check [builder] url");
             Error::new(ErrorKind::BuilderProtocol, text)
         }
-        429 => {
-            let text = format!("{origin} is asked too often (HTTP 429, {fault}): try again later");
-            Error::new(ErrorKind::BuilderUnreachable, text)
-        }
+        429 => too_often(reply, &fault.to_string()),
         500..=599 => {
             let text = format!("{origin} does not work at the moment (HTTP {status}, {fault})");
             Error::new(ErrorKind::BuilderUnreachable, text)
         }
         _ => undocumented(reply, fault),
     }
+}
+
+/// It may be better later, whatever the builder says besides.
+fn too_often(reply: &Reply, said: &str) -> Error {
+    let later = match reply.wait {
+        Some(wait) => format!("in {} s", wait.as_secs()),
+        None => "later".to_owned(),
+    };
+    let text = format!("{} is asked too often (HTTP 429, {said}): try again {later}", reply.origin);
+    Error::new(ErrorKind::BuilderUnreachable, text)
 }
 
 fn undocumented(reply: &Reply, fault: &Fault) -> Error {

@@ -302,7 +302,7 @@ pub fn read_publish(mut answer: Map<String, Value>) -> PublishState {
 mod tests {
     use super::*;
 
-    const QUICK: Polling = Polling { every: Duration::from_millis(1), most: Duration::from_secs(5) };
+    const QUICK: Polling = Polling { every: Duration::from_millis(1), most: Duration::from_secs(600) };
 
     /// Plays a publication; each item is the answer to one call.
     fn play(
@@ -354,7 +354,8 @@ mod tests {
         let polling = Polling { every: Duration::from_millis(10), most: Duration::from_millis(35) };
         let (result, asked, _) = play(Vec::new(), &polling);
         assert_eq!(result.unwrap_err().kind(), ErrorKind::BuilderUnreachable);
-        assert!((2..=4).contains(&asked.len()), "{asked:?}");
+        // A machine that stood still in between has looked less often.
+        assert!((1..=4).contains(&asked.len()), "{asked:?}");
     }
 
     #[test]

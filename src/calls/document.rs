@@ -17,7 +17,8 @@ anything is sent. Two members are Panelgate's own: `domain` names the site in ev
 - **Base**: `central` is `[builder] url`; `builder` is the `builderApiUrl` of the site's session, after it has passed the checks of `[builder] hosts`, and without a
   session `[builder] url`.
 - **Who**: `root`, or `account` (root, the account itself for its own sites, and a panel user for the account that it names).
-- **Again**: whether a call that failed on the way is made again, at most twice. All others are sent once, whatever happens.
+- **Again**: whether a call that failed on the way is made again, at most twice, and not sooner than the builder says (`Retry-After`). All others are sent once,
+  whatever happens.
 - **Asks**: it takes away or replaces something; the command line asks first (`--yes` for scripts).
 - A field in *italics* has a name that the documentation does not show; `[call NAME]` with `name.FIELD = OTHER` corrects it.
 - A call marked *off* is named by the documentation without its contract; `[call NAME]` with `path` (and `fields`) switches it on.

@@ -203,7 +203,7 @@ pub(super) const GET_DOMAINS: Entry = Entry {
     answer: Answer::OkList,
     fields: &[
         Field::new("offset", Kind::Number, "the first one"),
-        Field::new("limit", Kind::Number, "how many at most"),
+        Field::new("limit", Kind::Number, "how many at most; 500 if it is left out"),
         Field::new("domain", Kind::Domain, "only this one, asked now; the two others are ignored then"),
     ],
     ..Entry::POST

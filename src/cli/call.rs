@@ -1,5 +1,6 @@
 //! `panelgate call`: any call of the builder's.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::asking::{ask, confirm, hush};
 use super::output::{Cell, Output, Style};
-use crate::calls::{Call, Callers, Certainty, Way};
+use crate::calls::{Call, Callers, Certainty, Effective, Overrides, Way};
+use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{self, Gateway, Reach};
 use crate::limits;
@@ -58,7 +60,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
     let Some(name) = &arguments.name else {
-        list(arguments.json.is_some(), output);
+        list(&overrides(reach, output), arguments.json.is_some(), output);
         return Ok(0);
     };
     let call = Call::by_name(name).ok_or_else(|| {
@@ -67,7 +69,7 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
         Error::new(ErrorKind::InvalidArgument, text)
     })?;
     if arguments.help_fields {
-        fields(call, output);
+        fields(Effective::of(call, overrides(reach, output).get(&call)), output);
         return Ok(0);
     }
     let input = input(arguments.json.as_deref())?;
@@ -130,43 +132,60 @@ fn input(path: Option<&Path>) -> Result<Value> {
     })
 }
 
-fn list(json: bool, output: &mut Output) {
+/// What the configuration says of the calls, for who may read it. Without it, or where it is wrong, the table alone counts: a list is no place to fail.
+fn overrides(reach: Reach<'_>, output: &mut Output) -> BTreeMap<Call, Overrides> {
+    let Ok(path) = gateway::direct_config(reach) else { return BTreeMap::new() };
+    if reach.socket.is_some() || !path.exists() {
+        return BTreeMap::new();
+    }
+    match Config::load(path) {
+        Ok(config) => config.builder.calls,
+        Err(error) => {
+            let text = format!("without the configuration, which cannot be used: {error}");
+            output.note(&[Cell::new(text).style(Style::Doubtful)]);
+            BTreeMap::new()
+        }
+    }
+}
+
+fn list(overrides: &BTreeMap<Call, Overrides>, json: bool, output: &mut Output) {
+    let calls = || Call::ALL.iter().map(|call| Effective::of(*call, overrides.get(call)));
     if json {
-        let rows: Vec<Value> = Call::ALL
-            .iter()
+        let rows: Vec<Value> = calls()
             .map(|call| {
-                let entry = call.entry();
+                let entry = call.entry;
                 json!({
                     "name": entry.name, "summary": entry.summary, "since": entry.since,
-                    "documented": entry.path.is_some(), "accounts": entry.callers == Callers::Accounts,
-                    "idempotent": entry.idempotent, "destructive": entry.destructive,
-                    "site": entry.is_about_a_site(),
+                    "documented": entry.path.is_some(), "ready": call.available().is_ok(),
+                    "accounts": entry.callers == Callers::Accounts, "idempotent": entry.idempotent,
+                    "destructive": entry.destructive, "site": call.is_about_a_site(),
                 })
             })
             .collect();
         output.json(&rows);
         return;
     }
-    let rows: Vec<Vec<Cell>> = Call::ALL
-        .iter()
+    let rows: Vec<Vec<Cell>> = calls()
         .map(|call| {
-            let entry = call.entry();
-            let how = match entry.way {
-                Way::Call => Cell::new("ready").style(Style::Good),
-                Way::Configured => Cell::new("off").style(Style::Faint),
-                Way::Own(command) => Cell::new(command).style(Style::Faint),
+            let how = match (call.entry.way, call.available()) {
+                (Way::Own(command), _) => Cell::new(command).style(Style::Faint),
+                (_, Ok(())) => Cell::new("ready").style(Style::Good),
+                (_, Err(_)) => Cell::new("off").style(Style::Faint),
             };
-            vec![Cell::new(entry.name), how, Cell::new(entry.summary)]
+            vec![Cell::new(call.entry.name), how, Cell::new(call.entry.summary)]
         })
         .collect();
     output.table(0, &["CALL", "HOW", "WHAT IT DOES"], &rows);
 }
 
-fn fields(call: Call, output: &mut Output) {
-    let entry = call.entry();
+fn fields(call: Effective<'_>, output: &mut Output) {
+    let entry = call.entry;
     output.line(&[Cell::new(entry.name).style(Style::Strong), Cell::new(format!(": {}", entry.summary))]);
+    if let (Way::Call | Way::Configured, Err(why)) = (entry.way, call.available()) {
+        output.line(&[Cell::new(why).style(Style::Doubtful)]);
+    }
     let mut rows = Vec::new();
-    if entry.is_about_a_site() && !entry.fields.iter().any(|field| field.name == "domain") {
+    if call.is_about_a_site() && !entry.fields.iter().any(|field| field.name == "domain") {
         rows.push(["domain", "site, needed", "the site"].map(Cell::new).to_vec());
     }
     for field in entry.fields {
@@ -178,6 +197,12 @@ fn fields(call: Call, output: &mut Output) {
             kind.push_str(", name inferred");
         }
         rows.push(vec![Cell::new(field.name), Cell::new(kind), Cell::new(field.meaning)]);
+    }
+    for (name, kind) in call.overrides.iter().flat_map(|own| &own.fields) {
+        let needed =
+            if call.overrides.is_some_and(|own| own.required.contains(name)) { ", needed" } else { "" };
+        let kind = format!("{}{needed}", kind.name());
+        rows.push(vec![Cell::new(name), Cell::new(kind), Cell::new("as the configuration says")]);
     }
     if rows.is_empty() {
         output.line(&[Cell::new("It takes nothing.")]);

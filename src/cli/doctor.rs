@@ -80,7 +80,13 @@ pub(super) fn show(
 /// Prints what the broker finds.
 fn relay(json: bool, reach: Reach<'_>, output: &mut Output) -> Result<u8> {
     let socket = reach.socket.unwrap_or(Path::new(broker::SOCKET));
-    let report = Remote::new(socket).call("doctor", None, &serde_json::Value::Null)?;
+    let asked = Remote::new(socket).call("doctor", None, &serde_json::Value::Null);
+    let report = asked.map_err(|error| match error.kind() {
+        ErrorKind::Unavailable => {
+            error.context("not run by root, the doctor asks the broker; run it as root")
+        }
+        _ => error,
+    })?;
     if json {
         output.json(&report);
     }

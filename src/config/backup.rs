@@ -28,6 +28,8 @@ pub struct BackupConfig {
     pub timeout: Duration,
     /// `largest`: largest project file, in bytes; 4 GiB unless set.
     pub largest: u64,
+    /// `account_limit`: with so many bytes of backups of its projects in `directory` an account orders no further one; 64 GiB unless set.
+    pub account_limit: u64,
     /// `restore`: how the builder restores a project. No unless set: the call is not documented.
     pub restore: RestoreWay,
     /// `restore_method`: the name of that call; `restore-site-backup` unless set.
@@ -61,6 +63,7 @@ pub(super) fn read(file: &IniFile, state_dir: &Path) -> Result<BackupConfig> {
         per_provider: number(&section, "per_provider", 4, 1, 64)?,
         timeout: section.parse("timeout", duration)?.unwrap_or(Duration::from_secs(2 * 60 * 60)),
         largest: section.parse("largest", size)?.unwrap_or(4 << 30),
+        account_limit: section.parse("account_limit", size)?.unwrap_or(64 << 30),
         restore: section.choice("restore", &ways)?.unwrap_or_default(),
         restore_method: section
             .parse("restore_method", method)?

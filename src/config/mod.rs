@@ -89,7 +89,16 @@ impl Config {
     /// # Errors
     /// [`ErrorKind::Config`] with file and line.
     pub fn load(path: &Path) -> Result<Self> {
-        let bytes = read_private(path)?;
+        let bytes = read_private(path).map_err(|error| match path.symlink_metadata() {
+            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+                let text = format!(
+                    "{}: there is no configuration yet: run panelgate setup as root, or name another one with --config",
+                    path.display()
+                );
+                Error::new(ErrorKind::Config, text).with_source(missing)
+            }
+            _ => error,
+        })?;
         Self::parse(path, &bytes)
     }
 

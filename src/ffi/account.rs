@@ -110,7 +110,7 @@ fn look_up(handle: &pgate, request: &OverviewRequest) -> Result<*mut pgate_accou
 /// PGATE_ERR_FORBIDDEN, PGATE_ERR_PANEL_DATA; for a caller who is not root also
 /// PGATE_ERR_SUSPENDED, PGATE_ERR_DEMO_ACCOUNT, PGATE_ERR_FEATURE_OFF.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_find(
     handle: *const pgate,
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn pgate_account_find(
 /// Errors: PGATE_ERR_SITE_NOT_FOUND, PGATE_ERR_SITE_NOT_YOURS, PGATE_ERR_SITE_CONFLICT if several
 /// accounts claim the site, and those of pgate_account_find().
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_of_site(
     handle: *const pgate,
@@ -167,7 +167,7 @@ pub unsafe extern "C" fn pgate_account_of_site(
 
 /// Frees an account, its sites and the strings that they lend. NULL is allowed.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_free(account: *mut pgate_account) {
     // SAFETY: `account` is NULL or came from a look-up, and the caller does not use it again.
@@ -178,7 +178,7 @@ pub unsafe extern "C" fn pgate_account_free(account: *mut pgate_account) {
 ///
 /// Lent by the account.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_username(account: *const pgate_account) -> *const c_char {
     // SAFETY: `account` is NULL or a live account of the caller.
@@ -190,7 +190,7 @@ pub unsafe extern "C" fn pgate_account_username(account: *const pgate_account) -
 ///
 /// Lent by the account.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_home(account: *const pgate_account) -> *const c_char {
     // SAFETY: `account` is NULL or a live account of the caller.
@@ -198,22 +198,22 @@ pub unsafe extern "C" fn pgate_account_home(account: *const pgate_account) -> *c
 }
 
 /// Returns who the account belongs to (reseller, administrator, customer), as the panel names
-/// them; NULL if the panel names nobody.
+/// them; NULL if the panel names nobody or account is NULL.
 ///
 /// Lent by the account.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_owner(account: *const pgate_account) -> *const c_char {
     // SAFETY: `account` is NULL or a live account of the caller.
     unsafe { guard::get(account, ptr::null(), |account| text::lend(account.owner.as_deref())) }
 }
 
-/// Returns the account's plan (package, service plan); NULL if it has none.
+/// Returns the account's plan (package, service plan); NULL if it has none or account is NULL.
 ///
 /// Lent by the account.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_plan(account: *const pgate_account) -> *const c_char {
     // SAFETY: `account` is NULL or a live account of the caller.
@@ -221,11 +221,11 @@ pub unsafe extern "C" fn pgate_account_plan(account: *const pgate_account) -> *c
 }
 
 /// Returns the account's locale as the panel writes it ("en", "pt_br", "de-DE"); NULL if the
-/// panel knows none.
+/// panel knows none or account is NULL.
 ///
 /// Lent by the account.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_locale(account: *const pgate_account) -> *const c_char {
     // SAFETY: `account` is NULL or a live account of the caller.
@@ -233,11 +233,11 @@ pub unsafe extern "C" fn pgate_account_locale(account: *const pgate_account) -> 
 }
 
 /// Returns the address under which the world reaches the account's sites, as text ("192.0.2.7",
-/// "2001:db8::7"); NULL if it is not known.
+/// "2001:db8::7"); NULL if it is not known or account is NULL.
 ///
 /// Lent by the account.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_public_ip(account: *const pgate_account) -> *const c_char {
     // SAFETY: `account` is NULL or a live account of the caller.
@@ -246,7 +246,7 @@ pub unsafe extern "C" fn pgate_account_public_ip(account: *const pgate_account) 
 
 /// Returns whether the panel has suspended the account. false if account is NULL.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_suspended(account: *const pgate_account) -> bool {
     // SAFETY: `account` is NULL or a live account of the caller.
@@ -255,7 +255,7 @@ pub unsafe extern "C" fn pgate_account_suspended(account: *const pgate_account) 
 
 /// Returns whether it is a demonstration account. false if account is NULL.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_demo(account: *const pgate_account) -> bool {
     // SAFETY: `account` is NULL or a live account of the caller.
@@ -264,7 +264,7 @@ pub unsafe extern "C" fn pgate_account_demo(account: *const pgate_account) -> bo
 
 /// Returns whether the account's plan and features include the builder. false if account is NULL.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_has_builder(account: *const pgate_account) -> bool {
     // SAFETY: `account` is NULL or a live account of the caller.
@@ -278,7 +278,7 @@ pub unsafe extern "C" fn pgate_account_has_builder(account: *const pgate_account
 ///
 /// Errors: PGATE_ERR_INVALID_ARGUMENT, PGATE_ERR_INTERNAL if a path is not UTF-8.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_json(
     account: *const pgate_account,
@@ -302,7 +302,7 @@ pub unsafe extern "C" fn pgate_account_json(
 
 /// Returns how many sites the account has. 0 if account is NULL.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_site_count(account: *const pgate_account) -> usize {
     // SAFETY: `account` is NULL or a live account of the caller.
@@ -314,7 +314,7 @@ pub unsafe extern "C" fn pgate_account_site_count(account: *const pgate_account)
 ///
 /// Lent by the account.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_account_site(
     account: *const pgate_account,
@@ -329,7 +329,7 @@ pub unsafe extern "C" fn pgate_account_site(
 ///
 /// Lent by the site's account.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_site_domain(site: *const pgate_site) -> *const c_char {
     // SAFETY: `site` is NULL or a site of a live account of the caller.
@@ -340,7 +340,7 @@ pub unsafe extern "C" fn pgate_site_domain(site: *const pgate_site) -> *const c_
 ///
 /// Lent by the site's account.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_site_domain_unicode(site: *const pgate_site) -> *const c_char {
     // SAFETY: `site` is NULL or a site of a live account of the caller.
@@ -349,7 +349,7 @@ pub unsafe extern "C" fn pgate_site_domain_unicode(site: *const pgate_site) -> *
 
 /// Returns what the site is to its account: one of the PGATE_SITE_ numbers. 0 if site is NULL.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_site_kind(site: *const pgate_site) -> pgate_kind {
     // SAFETY: `site` is NULL or a site of a live account of the caller.
@@ -357,12 +357,12 @@ pub unsafe extern "C" fn pgate_site_kind(site: *const pgate_site) -> pgate_kind 
 }
 
 /// Returns the site's document root, an absolute path; for an alias that of the site that it is
-/// another name of. NULL if the site has no web hosting, or if its document root is not below the
-/// account's home. A path may hold bytes that are not UTF-8.
+/// another name of. NULL if site is NULL or has no web hosting, or if its document root is not below
+/// the account's home. A path may hold bytes that are not UTF-8.
 ///
 /// Lent by the site's account.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_site_document_root(site: *const pgate_site) -> *const c_char {
     // SAFETY: `site` is NULL or a site of a live account of the caller.
@@ -371,18 +371,19 @@ pub unsafe extern "C" fn pgate_site_document_root(site: *const pgate_site) -> *c
 
 /// Returns whether the panel has suspended this site alone. false if site is NULL.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_site_suspended(site: *const pgate_site) -> bool {
     // SAFETY: `site` is NULL or a site of a live account of the caller.
     unsafe { guard::get(site, false, |site| site.suspended) }
 }
 
-/// Returns the name of the site that this one is an alias of, in ASCII; NULL if it is none.
+/// Returns the name of the site that this one is an alias of, in ASCII; NULL if it is none or site
+/// is NULL.
 ///
 /// Lent by the site's account.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_site_alias_of(site: *const pgate_site) -> *const c_char {
     // SAFETY: `site` is NULL or a site of a live account of the caller.
@@ -392,7 +393,7 @@ pub unsafe extern "C" fn pgate_site_alias_of(site: *const pgate_site) -> *const 
 /// Returns why the site cannot be opened in the builder, as the status that pgate_session_create()
 /// would return; PGATE_OK if it can. PGATE_ERR_INVALID_ARGUMENT if site is NULL.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_site_refused(site: *const pgate_site) -> pgate_status {
     // SAFETY: `site` is NULL or a site of a live account of the caller.

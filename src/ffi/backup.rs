@@ -72,7 +72,7 @@ unsafe impl Growing for pgate_backup_options {
 /// make such a backup, PGATE_ERR_BACKUP_NOT_FOUND if the site was never opened and has no project,
 /// PGATE_ERR_FORBIDDEN for what only root may order, and those of pgate_account_of_site().
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_backup_start(
     handle: *const pgate,
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn pgate_backup_start(
 ///
 /// Errors: PGATE_ERR_BACKUP_NOT_FOUND, PGATE_ERR_STORE.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_backup_poll(
     handle: *const pgate,
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn pgate_backup_poll(
 ///
 /// Errors: those of pgate_backup_poll().
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_backup_wait(
     handle: *const pgate,
@@ -143,7 +143,7 @@ pub unsafe extern "C" fn pgate_backup_wait(
 ///
 /// Errors: PGATE_ERR_FORBIDDEN, and those of pgate_backup_poll().
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_backup_cancel(
     handle: *const pgate,
@@ -174,7 +174,7 @@ pub unsafe extern "C" fn pgate_backup_cancel(
 /// Errors: PGATE_ERR_FORBIDDEN, PGATE_ERR_ACCOUNT_NOT_FOUND, PGATE_ERR_PANEL_DATA,
 /// PGATE_ERR_STORE. None of them is a reason not to make the panel's backup.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_backup_attach(
     handle: *const pgate,
@@ -201,7 +201,7 @@ pub unsafe extern "C" fn pgate_backup_attach(
 ///
 /// Errors: those of pgate_backup_attach(), PGATE_ERR_UNAVAILABLE, PGATE_ERR_BACKUP_FAILED.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_backup_detach(
     handle: *const pgate,

@@ -29,20 +29,24 @@ fn to_json(value: &Value) -> Result<*mut c_char> {
 /// Makes any call of the builder's.
 ///
 /// name is the call's name in docs/operations.md, such as "website/get-settings". json_in is a JSON
-/// object with what the call takes. Two members are the library's own and are not sent: "domain"
-/// names the site in every call about one, and "account" may name the account that has it. What is
-/// wrong in json_in is found, and named by its member, before anything is sent. *json_out becomes
-/// the builder's answer as one JSON text without anything secret, which the caller frees with
-/// pgate_string_free().
+/// object of at most 1 MiB with what the call takes. Two members are the library's own and are not
+/// sent as they are: "domain" names the site in every call about one, and "account" the account that
+/// has it (for a panel's user it must be there). What is wrong in json_in is found, and named by its
+/// member, before anything is sent. *json_out becomes the builder's answer as one JSON text without
+/// anything secret, a few MiB at most, which the caller frees with pgate_string_free().
+///
+/// docs/operations.md says of each call whether it is for root only.
 ///
 /// Waits for the builder, at most three times as long as the configuration's builder section says
 /// (timeout; 30 seconds unless set). A call that must not be made twice is sent once, whatever
-/// happens.
+/// happens: after PGATE_ERR_BUILDER_UNREACHABLE or PGATE_ERR_UNAVAILABLE it may have been made.
 ///
 /// Errors: PGATE_ERR_INVALID_ARGUMENT with the member's name, PGATE_ERR_CONFIG for a call that is
-/// off in the configuration, PGATE_ERR_FORBIDDEN, those of pgate_session_create(), and all of 3xx.
+/// off in the configuration, PGATE_ERR_FORBIDDEN, PGATE_ERR_TOO_MANY, PGATE_ERR_TOO_LARGE if the
+/// call was made and its answer is larger than that, those of pgate_session_create(), and all of
+/// 3xx. pgate_error_reference() has the number under which the log tells more.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_call(
     handle: *const pgate,
@@ -74,11 +78,13 @@ pub unsafe extern "C" fn pgate_call(
 ///
 /// *json_out becomes a JSON array, which the caller frees with pgate_string_free(). Each item has
 /// "name", "summary", "idempotent", "destructive", "site" (whether it takes "domain") and "fields"
-/// with "name", "kind", "needed", "inferred" and "meaning". Members may be added in later versions.
+/// with "name", "kind", "needed", "inferred" (the documentation does not show the name) and
+/// "meaning". Members may be added in later versions. It is the same on every server: what a
+/// configuration adds or switches off is not in it.
 ///
 /// Errors: PGATE_ERR_INVALID_ARGUMENT.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_calls_json(
     json_out: *mut *mut c_char,
@@ -112,11 +118,11 @@ fn described(call: Call) -> Value {
 
 /// Blocks or unblocks a published website in the brand's licence: what a panel does when an account
 /// is suspended or comes back. The files of the website stay reachable on this server; whoever
-/// suspends must see to that too.
+/// suspends must see to that too. For root only.
 ///
 /// Errors: those of pgate_call().
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_site_block(
     handle: *const pgate,
@@ -129,12 +135,12 @@ pub unsafe extern "C" fn pgate_site_block(
 }
 
 /// Gives a site another domain at the builder, and here. The new domain must be one of the same
-/// account's, or nobody's yet. Call it before or after the panel has renamed the site.
+/// account's, or nobody's yet. Call it before or after the panel has renamed the site. For root only.
 ///
 /// Errors: those of pgate_call(), PGATE_ERR_SITE_NOT_YOURS and PGATE_ERR_SITE_CONFLICT if the new
 /// domain is or was another site's.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_site_rename(
     handle: *const pgate,
@@ -154,11 +160,12 @@ pub unsafe extern "C" fn pgate_site_rename(
     unsafe { guard::status(err, body) }
 }
 
-/// Deletes a site's project at the builder. It cannot be brought back; what is published stays.
+/// Deletes a site's project at the builder. It cannot be brought back; what is published stays. For
+/// root only.
 ///
 /// Errors: those of pgate_call().
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_site_delete_project(
     handle: *const pgate,

@@ -51,7 +51,7 @@ impl pgate_error {
 /// Returns the number of the error: the status that the function has returned. PGATE_OK if error
 /// is NULL.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_error_code(error: *const pgate_error) -> pgate_status {
     // SAFETY: `error` is NULL or a live error of the caller.
@@ -63,7 +63,7 @@ pub unsafe extern "C" fn pgate_error_code(error: *const pgate_error) -> pgate_st
 ///
 /// Lent by the error.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_error_name(error: *const pgate_error) -> *const c_char {
     // SAFETY: `error` is NULL or a live error of the caller.
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn pgate_error_name(error: *const pgate_error) -> *const c
 ///
 /// Lent by the error.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_error_message(error: *const pgate_error) -> *const c_char {
     // SAFETY: `error` is NULL or a live error of the caller.
@@ -92,7 +92,7 @@ pub unsafe extern "C" fn pgate_error_message(error: *const pgate_error) -> *cons
 /// Returns a string that the caller frees with pgate_string_free(); NULL if error is NULL or
 /// language is not UTF-8.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_error_user_message(
     error: *const pgate_error,
@@ -109,12 +109,13 @@ pub unsafe extern "C" fn pgate_error_user_message(
 }
 
 /// Returns the reference number of the request that failed ("7K3M-9QXT"), to be shown to the
-/// panel's user and written to the host's log; NULL if the function gives none (only
-/// pgate_session_create() does) or error is NULL.
+/// panel's user and written to the host's log; NULL if the function gives none or error is NULL.
+/// pgate_session_create(), pgate_call(), pgate_site_block(), pgate_site_rename(),
+/// pgate_site_delete_project() and the functions of publications give one.
 ///
 /// Lent by the error.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_error_reference(error: *const pgate_error) -> *const c_char {
     // SAFETY: `error` is NULL or a live error of the caller.
@@ -124,7 +125,7 @@ pub unsafe extern "C" fn pgate_error_reference(error: *const pgate_error) -> *co
 /// Returns whether the same call may succeed later without anybody changing anything. false if
 /// error is NULL.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_error_retryable(error: *const pgate_error) -> bool {
     // SAFETY: `error` is NULL or a live error of the caller.
@@ -133,7 +134,7 @@ pub unsafe extern "C" fn pgate_error_retryable(error: *const pgate_error) -> boo
 
 /// Frees an error and the strings that it lends. NULL is allowed.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_error_free(error: *mut pgate_error) {
     // SAFETY: `error` is NULL or came from a failed function, and the caller does not use it again.

@@ -36,7 +36,7 @@ use super::{guard, text};
 /// Errors: PGATE_ERR_INVALID_ARGUMENT for a payload that is not what its source sends or larger than
 /// 1 MiB, PGATE_ERR_FORBIDDEN, PGATE_ERR_TOO_MANY, PGATE_ERR_STORE, PGATE_ERR_UNAVAILABLE.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_event(
     handle: *const pgate,

@@ -11,7 +11,8 @@ use super::pointer::{self, Out, Owned};
 use super::status::pgate_status;
 use super::{guard, text};
 
-/// The version of this ABI. It grows with every addition; the number in the library's file name
+/// The version of this ABI, which "Since ABI" in the comment of each function means; it is not that of
+/// the package (PGATE_VERSION). It grows with every addition; the number in the library's file name
 /// (libpanelgate.so.1) grows only when programs must be compiled again.
 pub const PGATE_ABI_VERSION: u32 = 1;
 
@@ -58,7 +59,7 @@ const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_V
 /// which is the one that your program was compiled with. A library that is newer serves it, an
 /// older one may lack functions.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pgate_abi_version() -> u32 {
     guard::value(0, || PGATE_ABI_VERSION)
@@ -69,7 +70,7 @@ pub extern "C" fn pgate_abi_version() -> u32 {
 ///
 /// Static: never freed.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub extern "C" fn pgate_version() -> *const c_char {
     guard::value(ptr::null(), || VERSION.as_ptr())
@@ -89,7 +90,7 @@ pub extern "C" fn pgate_version() -> *const c_char {
 /// Errors: PGATE_ERR_CONFIG with file and line, PGATE_ERR_UNAVAILABLE, PGATE_ERR_FORBIDDEN in a
 /// set-user-id process.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_open(
     options: *const pgate_options,
@@ -118,7 +119,7 @@ pub unsafe extern "C" fn pgate_open(
 /// of the library outlives this call, except one that waits in the system's name look-up, which
 /// cannot be cancelled.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_close(handle: *mut pgate) {
     // SAFETY: `handle` is NULL or came from pgate_open, and the caller does not use it again.

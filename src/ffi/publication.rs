@@ -13,12 +13,14 @@ use super::pointer::{self, Out};
 use super::status::pgate_status;
 use super::{guard, text};
 
-/// Says what is published of a site, as JSON: published, files, bytes, last, window, can_undo.
-/// Members may be added in later versions.
+/// Says what is published of a site.
 ///
 /// account may be NULL: the caller's own, or for root the one that has the site. *out becomes a
-/// string, which the caller frees with pgate_string_free(). What it says comes from a process of
-/// the account and is the account's word.
+/// JSON object, which the caller frees with pgate_string_free(): published (whether anything is),
+/// files, bytes, last (null, or the last publication as in pgate_publication_history()), window
+/// (null, or how many paths a publication that is under way has touched) and can_undo. Members may be
+/// added in later versions. What it says comes from a process of the account and is the account's
+/// word.
 ///
 /// Starts that process and waits for it: milliseconds, seconds on a busy disk.
 ///
@@ -26,7 +28,7 @@ use super::{guard, text};
 /// PGATE_ERR_DOCUMENT_ROOT, PGATE_ERR_TOO_MANY while another process works on the site, and
 /// PGATE_ERR_SITE_NOT_FOUND too if the site was never opened.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_publication_status(
     handle: *const pgate,
@@ -46,7 +48,7 @@ pub unsafe extern "C" fn pgate_publication_status(
 /// Arguments and errors as for pgate_publication_status(). *out becomes a string, which the caller
 /// frees with pgate_string_free().
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_publication_history(
     handle: *const pgate,
@@ -62,14 +64,16 @@ pub unsafe extern "C" fn pgate_publication_history(
 /// Goes back to what was published before the last publication; one under way is closed first. For
 /// root only.
 ///
-/// *out becomes a string, which the caller frees with pgate_string_free(): a JSON object with
-/// number, removed, restored, set_aside (files that were changed by hand since; they are kept below
-/// .panelgate in the home), kept. Arguments as for pgate_publication_status().
+/// *out becomes a JSON object, which the caller frees with pgate_string_free(): number (of the
+/// publication that was taken back) and how many files were removed, restored, set_aside (changed by
+/// hand since) and kept (from before, but something else has their place); the last two lie below
+/// .panelgate in the home. Members may be added in later versions. Arguments as for
+/// pgate_publication_status().
 ///
 /// Takes time with the number of files. The same errors, and PGATE_ERR_NOTHING_PUBLISHED if there
 /// is nothing to go back to, PGATE_ERR_NO_SPACE. After an error it can be called again and goes on.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_publication_undo(
     handle: *const pgate,
@@ -88,7 +92,7 @@ pub unsafe extern "C" fn pgate_publication_undo(
 /// Arguments and errors as for pgate_publication_undo(). *out becomes a string like there, which
 /// the caller frees with pgate_string_free().
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_publication_unpublish(
     handle: *const pgate,

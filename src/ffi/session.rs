@@ -76,7 +76,7 @@ const _: () = {
 /// those of pgate_account_of_site(), PGATE_ERR_SITE_ALIAS, PGATE_ERR_SITE_WITHOUT_HOSTING,
 /// PGATE_ERR_PUBLICATION, and all of 3xx. pgate_error_reference() has the number for the user.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_session_create(
     handle: *const pgate,
@@ -139,7 +139,7 @@ unsafe fn request(options: *const pgate_session_options, reference: Reference) -
 ///
 /// Lent by the session.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_session_site(session: *const pgate_session) -> *const c_char {
     // SAFETY: `session` is NULL or a live session of the caller.
@@ -150,7 +150,7 @@ pub unsafe extern "C" fn pgate_session_site(session: *const pgate_session) -> *c
 ///
 /// Lent by the session.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_session_account(session: *const pgate_session) -> *const c_char {
     // SAFETY: `session` is NULL or a live session of the caller.
@@ -162,7 +162,7 @@ pub unsafe extern "C" fn pgate_session_account(session: *const pgate_session) ->
 ///
 /// Lent by the session.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_session_reference(session: *const pgate_session) -> *const c_char {
     // SAFETY: `session` is NULL or a live session of the caller.
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn pgate_session_reference(session: *const pgate_session) 
 ///
 /// Errors: PGATE_ERR_INVALID_ARGUMENT.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_session_render(
     session: *const pgate_session,
@@ -213,7 +213,7 @@ pub unsafe extern "C" fn pgate_session_render(
 
 /// Frees a session and wipes its address. NULL is allowed. The session at the builder goes on.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_session_free(session: *mut pgate_session) {
     // SAFETY: `session` is NULL or came from pgate_session_create, and the caller does not use it again.

@@ -17,7 +17,7 @@ use super::guard;
 ///
 /// NULL is allowed. Strings that are only lent (const char *) must not be passed here.
 ///
-/// Since 1.0.
+/// Since ABI 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn pgate_string_free(string: *mut c_char) {
     guard::value((), || {

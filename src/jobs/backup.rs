@@ -37,7 +37,8 @@ pub(super) fn run(context: &Context, job: &Job, handle: &Handle<'_>) -> Result<V
     })?;
     let provider = backup::provider(context, told.provider)?;
     let facts = backup::facts(context, &told.request.subject, Some(job));
-    let label = format!("panelgate-{}", job.id);
+    // With the time, so that no backup of an earlier store, whose numbers began at 1 too, has the same.
+    let label = format!("panelgate-{:x}-{}", job.queued, job.id);
     let mark = job.task.as_deref().and_then(|task| serde_json::from_str::<Mark>(task).ok());
     let facts = match (facts, &mark) {
         (Ok(facts), _) => facts,

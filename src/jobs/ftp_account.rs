@@ -1,4 +1,5 @@
-//! The FTP account of a site (`ftp-account`): the broker queues it, because its unit keeps it from what the panels' programs need.
+//! The FTP account of a site: made for the broker (`ftp-account`), whose unit keeps it from what the panels' programs need, and removed when the credentials
+//! that it belongs to have ended (`end-ftp-account`), however often the panel refuses.
 
 use serde_json::json;
 
@@ -16,4 +17,9 @@ pub(super) fn run(context: &Context, job: &Job, _handle: &Handle<'_>) -> Result<
     };
     let login = ops::make_ftp_account(context, &row)?;
     Ok(Verdict::Done(json!({ "login": login })))
+}
+
+pub(super) fn end(context: &Context, job: &Job, _handle: &Handle<'_>) -> Result<Verdict> {
+    let key = job.key.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "the job names no key"))?;
+    Ok(Verdict::Done(json!({ "removed": ops::end_ftp_account(context, key)? })))
 }

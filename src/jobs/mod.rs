@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::limits;
 use crate::ops::{self, Context, FTP_ACCOUNT};
-use crate::store::{Job, REMOVE_SITE, SYNC_SITE};
+use crate::store::{END_FTP_ACCOUNT, Job, REMOVE_SITE, SYNC_SITE};
 
 pub use handle::Handle;
 #[cfg(feature = "sandbox")]
@@ -58,7 +58,7 @@ struct Kind {
 }
 
 /// All kinds. A row of another kind waits for a version that knows it.
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
     Kind {
         name: CLOSE_SITE,
         attempts: limits::JOB_ATTEMPTS,
@@ -75,6 +75,14 @@ const KINDS: [Kind; 6] = [
         time: |_| limits::FTP_JOB_TIME,
         quick: false,
         work: ftp_account::run,
+    },
+    Kind {
+        name: END_FTP_ACCOUNT,
+        attempts: limits::JOB_ATTEMPTS,
+        persistent: true,
+        time: |_| limits::FTP_JOB_TIME,
+        quick: false,
+        work: ftp_account::end,
     },
     Kind {
         name: ops::backup::JOB,

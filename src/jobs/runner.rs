@@ -91,7 +91,12 @@ fn run_with(options: &Options, signals: Option<Signals>, ending: Arc<AtomicBool>
 /// Removes what interrupted backups and days gone by have left.
 fn sweep(context: &Context) {
     let parts = if context.config.backup.directory.exists() {
-        Directory::open(&context.config.backup.directory).and_then(|directory| directory.sweep())
+        // What cannot be read goes on: the next start sweeps too.
+        let goes_on = |job| {
+            let job = context.store().and_then(|store| store.job(job));
+            job.map_or(true, |job| job.is_some_and(|job| !job.state.is_final()))
+        };
+        Directory::open(&context.config.backup.directory).and_then(|directory| directory.sweep(goes_on))
     } else {
         Ok(0)
     };

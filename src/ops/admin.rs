@@ -26,8 +26,8 @@ pub enum Target {
 /// Suspension, removal and a change of owner call this too.
 ///
 /// # Errors
-/// [`ErrorKind::Forbidden`]; [`ErrorKind::SiteNotFound`] if no site was ever opened that fits; [`ErrorKind::Publication`] if an FTP account of ours
-/// is still there; [`ErrorKind::Store`].
+/// [`ErrorKind::Forbidden`]; [`ErrorKind::SiteNotFound`] if no site was ever opened that fits; [`ErrorKind::Unavailable`] if an FTP account of ours
+/// is still there: a job tries again; [`ErrorKind::Store`].
 pub fn revoke(context: &Context, principal: &Principal, target: &Target) -> Result<Vec<Domain>> {
     policy::allow(principal, Operation::Revoke, context.panel.kind())?;
     let current = generation(clock::unix_seconds());
@@ -37,9 +37,7 @@ pub fn revoke(context: &Context, principal: &Principal, target: &Target) -> Resu
         Target::Account(account) => (Some(account), None),
         Target::All => (None, None),
     };
-    // As they are before: an FTP account goes by the credentials that end.
-    let mut rows = store.current_rows(account, site)?;
-    rows.retain(|row| technical::may_have(context, &row.domain));
+    let rows = store.current_rows(account, site)?;
     let sites = store.revoke(account, site, current)?;
     if sites.is_empty() && !matches!(target, Target::All) {
         return Err(Error::new(
@@ -48,15 +46,15 @@ pub fn revoke(context: &Context, principal: &Principal, target: &Target) -> Resu
         ));
     }
     log::info!("{principal} ended the publication credentials of {} sites", sites.len());
-    let failed: Vec<Error> = rows.iter().filter_map(|row| technical::remove(context, row).err()).collect();
+    // Jobs would do it too: whoever asked wants to know now.
+    let failed: Vec<Error> = rows.iter().filter_map(|row| technical::end(context, &row.key).err()).collect();
     for error in &failed {
         log::error!("an FTP account could not be removed: {}", error.chain());
     }
     match failed.into_iter().next() {
         None => Ok(sites),
-        Some(first) => {
-            Err(first.context("the credentials of the endpoint are ended, but not every FTP account"))
-        }
+        Some(first) => Err(first
+            .context("the credentials of the endpoint are ended, but not every FTP account; jobs try again")),
     }
 }
 

@@ -136,14 +136,39 @@ pub fn queue_project(context: &Context, principal: &Principal, wish: &ProjectWis
     }
     let request = project_request(account.name(), &site);
     if *principal != Principal::Root {
-        let (lane, subject) = (ProviderKind::Project.name(), request.subject.to_string());
-        let others = context.store()?.open_jobs(JOB, lane, account.name(), &subject)?;
-        if others >= limits::BACKUPS_PER_ACCOUNT {
-            let text = format!("account {} has {others} backups that have not ended", account.name());
-            return Err(Error::new(ErrorKind::TooMany, text));
-        }
+        check_share(context, &account, &request.subject)?;
     }
     queue_checked(context, request, Task::Create, false).map(|(_, queued)| queued)
+}
+
+/// Makes sure that an account's own orders leave time and room for those of others.
+fn check_share(context: &Context, account: &Account, subject: &Subject) -> Result<()> {
+    let (store, lane) = (context.store()?, ProviderKind::Project.name());
+    let others = store.open_jobs(JOB, lane, account.name(), &subject.to_string())?;
+    if others >= limits::BACKUPS_PER_ACCOUNT {
+        let text = format!("account {} has {others} backups that have not ended", account.name());
+        return Err(Error::new(ErrorKind::TooMany, text));
+    }
+    let settings = &context.config.backup;
+    if !settings.directory.exists() {
+        return Ok(());
+    }
+    let directory = Directory::open(&settings.directory)?;
+    let mut held: u64 = 0;
+    for row in store.current_rows(Some(account.name()), None)? {
+        let sizes = directory.list(row.key.as_str())?.into_iter().map(|kept| kept.manifest.size);
+        held = sizes.fold(held, u64::saturating_add);
+    }
+    if held >= settings.account_limit {
+        let text = format!(
+            "the backups of account {}'s projects take {} MiB, and [backup] account_limit is {} MiB",
+            account.name(),
+            held >> 20,
+            settings.account_limit >> 20
+        );
+        return Err(Error::new(ErrorKind::NoSpace, text));
+    }
+    Ok(())
 }
 
 /// Queues what a program wants: root anything, everybody else what an account may have.

@@ -7,6 +7,8 @@ use crate::store::{Binding, SiteRow};
 use crate::sys::resolve::{self, ChosenBy};
 use crate::types::{AccountId, Domain};
 
+use super::open::not_there;
+use super::policy::{self, Operation, Principal};
 use super::{Context, conflict};
 
 /// The row that binds a site to its account for ever; made at the first opening.
@@ -31,6 +33,30 @@ pub(super) fn bind(context: &Context, account: &Account, site: &Site) -> Result<
     check_limit(context, account)?;
     let binding = first_binding(context, account, &site.domain)?;
     store.bind(&site.domain, &account.id, former.as_ref(), binding)
+}
+
+/// The account and the site of a row as the panel has them now.
+///
+/// # Errors
+/// [`ErrorKind::Forbidden`] if the account is another one than the row's; those of the panel; why the policy refuses the operation.
+pub(super) fn bound(
+    context: &Context,
+    principal: &Principal,
+    operation: Operation,
+    row: &SiteRow,
+) -> Result<(Account, Site)> {
+    let account = context.panel.account(row.owner.name())?;
+    if account.id != row.owner {
+        let text = format!(
+            "the site {} was opened by {}, and the account is {} now",
+            row.domain, row.owner, account.id
+        );
+        return Err(Error::new(ErrorKind::Forbidden, text));
+    }
+    policy::allow_account(principal, operation, context.panel.kind(), &account)?;
+    let site = account.site(&row.domain).cloned().ok_or_else(|| not_there(context, &account, &row.domain))?;
+    policy::allow_site(operation, &site)?;
+    Ok((account, site))
 }
 
 /// A plan may say how many sites have the builder. What was opened before the limit stays open; a site that is no longer the account's does not count.

@@ -151,7 +151,18 @@ fn attach_by(context: &Context, request: &CarryRequest, making: &Making<'_>) -> 
         attached.sites.push(seen);
     }
     attached.place = put.place();
+    settle(context, &put.row)?;
     Ok(attached)
+}
+
+/// Takes away what was put there if the backup of the panel has ended meanwhile: whoever has detached has not seen all of it.
+fn settle(context: &Context, row: &CarryRow) -> Result<()> {
+    let now = context.store()?.carry(&row.account)?.filter(|now| now.run == row.run);
+    if now.as_ref().is_some_and(|now| now.uses > 0) {
+        return Ok(());
+    }
+    log::info!("account {}: the panel's backup ended before the projects were there", row.account);
+    clear(context, now.as_ref().unwrap_or(row)).map(drop)
 }
 
 /// Takes the projects of an account away again; for root. They stay while another backup of the panel needs them.

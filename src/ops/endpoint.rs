@@ -22,7 +22,7 @@ use crate::types::{Domain, Reference, Secret, SiteKey, Username, quote};
 
 use super::internal::{self, Word};
 use super::policy::{self, Operation, Principal};
-use super::{Context, open, reach};
+use super::{Context, binding, open, reach};
 
 /// The head of a request, as the web server's program read it.
 pub struct Head {
@@ -170,7 +170,7 @@ pub(crate) fn admit(context: &Context, principal: &Principal, head: &Head) -> Re
 /// # Errors
 /// Why it may not.
 pub(crate) fn permit(context: &Context, principal: &Principal, row: &SiteRow) -> Result<Permit> {
-    let (account, site) = facts(context, principal, Operation::Publish, row)?;
+    let (account, site) = binding::bound(context, principal, Operation::Publish, row)?;
     check_kind(context, &site)?;
     let assignment = assignment(context, row, &account, &site)?;
     let watch = Watch { token: row.token.clone(), floor: row.floor };
@@ -230,7 +230,8 @@ pub(crate) fn check_going_on(context: &Context, watch: &Watch, given: &Assignmen
         return Err(Error::new(ErrorKind::CredentialsRejected, "the site's credentials have been ended"));
     };
     // What the web server may begin may go on.
-    let (account, site) = facts(context, &Principal::WebServer { uid: 0 }, Operation::Publish, &row)?;
+    let (account, site) =
+        binding::bound(context, &Principal::WebServer { uid: 0 }, Operation::Publish, &row)?;
     check_kind(context, &site)?;
     context.check_single_owner(&account, &row.domain)?;
     if assignment(context, &row, &account, &site)? == *given {
@@ -289,28 +290,6 @@ fn basic(header: &Secret) -> Option<(String, Secret)> {
     let text = String::from_utf8(STANDARD.decode(rest.trim()).ok()?).ok()?;
     let (name, password) = text.split_once(':')?;
     Some((name.to_owned(), Secret::new(password.to_owned())))
-}
-
-/// The account and the site as the panel has them now, if they are still those of the row and may do it.
-fn facts(
-    context: &Context,
-    principal: &Principal,
-    operation: Operation,
-    row: &SiteRow,
-) -> Result<(Account, Site)> {
-    let account = context.panel.account(row.owner.name())?;
-    if account.id != row.owner {
-        let text = format!(
-            "the site {} was opened by {}, and the account is {} now",
-            row.domain, row.owner, account.id
-        );
-        return Err(Error::new(ErrorKind::Forbidden, text));
-    }
-    policy::allow_account(principal, operation, context.panel.kind(), &account)?;
-    let site =
-        account.site(&row.domain).cloned().ok_or_else(|| open::not_there(context, &account, &row.domain))?;
-    policy::allow_site(operation, &site)?;
-    Ok((account, site))
 }
 
 /// What a request means (`reference/builder-api.md` 6.4).

@@ -14,7 +14,7 @@ use crate::store::{Binding, Lifecycle, SiteRow};
 use crate::sys::clock;
 use crate::types::{Domain, SiteKey};
 
-use super::{Context, binding, technical};
+use super::{Context, binding};
 
 /// What the panel says about the site of a key.
 pub(crate) enum Standing {
@@ -196,15 +196,12 @@ fn present(
     Ok(json!({ "state": if suspended { "suspended" } else { "present" }, "revoked": revoked, "told": told }))
 }
 
-/// Ends what was handed out for a site, once. Gives whether that was now.
+/// Ends what was handed out for a site, once; an FTP account is removed by a job of its own. Gives whether that was now.
 fn end_credentials(context: &Context, row: &SiteRow) -> Result<bool> {
     if !context.store()?.shut(&row.key, generation(clock::unix_seconds()))? {
         return Ok(false);
     }
     log::info!("the publication credentials of {} have ended", row.domain);
-    if technical::may_have(context, &row.domain) {
-        technical::remove(context, row)?;
-    }
     Ok(true)
 }
 

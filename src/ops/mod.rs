@@ -50,7 +50,7 @@ pub use overview::{Overview, OverviewRequest, SiteEntry};
 pub use policy::{Operation, Principal};
 pub use principal::{SystemUids, principal_of_uid};
 use quota::Quota;
-pub(crate) use technical::{FTP_ACCOUNT, make as make_ftp_account};
+pub(crate) use technical::{FTP_ACCOUNT, end as end_ftp_account, make as make_ftp_account};
 
 /// What the use cases work with.
 pub struct Context {

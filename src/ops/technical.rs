@@ -1,9 +1,12 @@
 //! Technical accounts: the FTP account by which the builder publishes a site of type `external` (`reference/builder-api.md` 6.5).
 //!
-//! The panel makes it at the site's first opening, locked into the document root. Nothing about it is stored: its name comes from the site's token, its
+//! The panel makes it at the site's first opening, locked into the document root. Neither name nor password is stored: the name comes from the site's token, the
 //! password from the install key, the token and the site's revocation floor. So it is the same at every opening until credentials are revoked: an FTP
 //! account has one password, and a builder's tab may be a month old. Whether it is there is asked of the FTP server, by logging in; an
 //! account that is missing or has another password is made again.
+//!
+//! That there is one, and of which floor, is stored before the panel is asked to make it. Whatever ends credentials queues its end in the same transaction, so
+//! that a panel which refuses to remove it at that moment is asked again until it does.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -14,16 +17,15 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::builder::Publication;
-use crate::config::PublicationType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ftp::{Ftp, FtpError};
 use crate::limits;
 use crate::panel::{Account, FtpAccounts, FtpOrder, Site};
 use crate::store::{InstallKey, JobState, NewJob, SiteRow};
-use crate::types::{Domain, Secret};
+use crate::types::{Domain, Secret, SiteKey};
 
-use super::Context;
-use super::policy::{self, Operation, Principal};
+use super::policy::{Operation, Principal};
+use super::{Context, binding};
 
 /// The kind of the jobs that make accounts.
 pub(crate) const FTP_ACCOUNT: &str = "ftp-account";
@@ -107,15 +109,25 @@ pub(super) fn external(
         if context.leaves_programs.load(Ordering::Acquire) {
             ensure_by_job(context, row, &login, &password)?;
         } else {
-            ensure(context, panel, &order, &login)?;
+            ensure(context, panel, row, &order, &login)?;
         }
         context.logins.remember(row);
     }
     Ok(Publication::External { host, username: login, password, upload_dir: "/".to_owned() })
 }
 
-fn ensure(context: &Context, panel: &dyn FtpAccounts, order: &FtpOrder<'_>, login: &str) -> Result<()> {
+fn ensure(
+    context: &Context,
+    panel: &dyn FtpAccounts,
+    row: &SiteRow,
+    order: &FtpOrder<'_>,
+    login: &str,
+) -> Result<()> {
     let _making = context.logins.making.lock().unwrap_or_else(PoisonError::into_inner);
+    if !context.store()?.note_ftp_account(row)? {
+        let text = format!("the credentials of {} have ended meanwhile: no FTP account is made", row.domain);
+        return Err(Error::new(ErrorKind::SiteConflict, text));
+    }
     let Some(server) = context.config.publish.ftp_check else { return panel.make(order) };
     match try_login(server, login, order.password) {
         Ok(()) => return Ok(()),
@@ -146,25 +158,12 @@ fn ensure(context: &Context, panel: &dyn FtpAccounts, order: &FtpOrder<'_>, logi
 /// # Errors
 /// As [`external`]; and why the site may not be published any more.
 pub(crate) fn make(context: &Context, row: &SiteRow) -> Result<String> {
-    let account = context.panel.account(row.owner.name())?;
-    if account.id != row.owner {
-        let text = format!(
-            "the site {} was opened by {}, and the account is {} now",
-            row.domain, row.owner, account.id
-        );
-        return Err(Error::new(ErrorKind::Forbidden, text));
-    }
-    policy::allow_account(&Principal::Root, Operation::OpenSite, context.panel.kind(), &account)?;
-    let site = account.site(&row.domain).ok_or_else(|| {
-        let text = format!("account {} has no site {}", account.name(), row.domain);
-        Error::new(ErrorKind::SiteNotFound, text)
-    })?;
-    policy::allow_site(Operation::OpenSite, site)?;
+    let (account, site) = binding::bound(context, &Principal::Root, Operation::OpenSite, row)?;
     let panel = accounts(context, &site.domain)?;
     let (name, password) = (name(row), password(context.key()?, row, row.floor));
     let login = panel.login(&account, &site.domain, &name);
-    let order = FtpOrder { account: &account, site, name: &name, password: &password };
-    ensure(context, panel, &order, &login)?;
+    let order = FtpOrder { account: &account, site: &site, name: &name, password: &password };
+    ensure(context, panel, row, &order, &login)?;
     Ok(login)
 }
 
@@ -222,37 +221,47 @@ fn unreachable(server: SocketAddr, error: FtpError) -> Error {
     Error::new(ErrorKind::Publication, text).with_source(error)
 }
 
-/// Whether a site may have an FTP account of ours.
-pub(super) fn may_have(context: &Context, site: &Domain) -> bool {
-    let config = &context.config;
-    let made_by_hand = config.site(site).is_some_and(|own| own.ftp.is_some());
-    let kind = config.publication_of(site);
-    // With a fallback, a site may have got one before the endpoint was reached.
-    let by_fallback =
-        config.publish.fallback && matches!(kind, PublicationType::Http | PublicationType::Internal);
-    context.panel.ftp_accounts().is_some()
-        && (by_fallback || kind == PublicationType::External && !made_by_hand)
-}
-
-/// Removes the FTP account of a site whose credentials have ended. `row` is as it was before they ended.
+/// Removes the FTP account of a key, if it has one whose credentials have ended. Gives whether it had.
 ///
 /// # Errors
-/// [`ErrorKind::Publication`] if it is still there.
-pub(super) fn remove(context: &Context, row: &SiteRow) -> Result<()> {
-    context.logins.forget(row);
+/// [`ErrorKind::Unavailable`] if it is still there; those of panel and store. All of it may be done again.
+pub(crate) fn end(context: &Context, key: &SiteKey) -> Result<bool> {
+    let store = context.store()?;
+    let _making = context.logins.making.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some((row, floor)) = store.by_key(key)?.zip(store.ftp_account(key)?) else { return Ok(false) };
+    // One of that name was made again since, for credentials that are good.
+    if !row.closed && row.floor <= floor {
+        return Ok(false);
+    }
+    let row = SiteRow { floor, ..row };
+    context.logins.forget(&row);
+    remove(context, &row).map_err(|error| {
+        let text = format!("the FTP account {} of {} is still there", name(&row), row.domain);
+        Error::new(ErrorKind::Unavailable, text).with_source(error)
+    })?;
+    store.forget_ftp_account(key, floor)?;
+    Ok(true)
+}
+
+/// Removes the FTP account of a row; its password is that of the row's floor.
+fn remove(context: &Context, row: &SiteRow) -> Result<()> {
     let Some(panel) = context.panel.ftp_accounts() else { return Ok(()) };
     let account = match context.panel.account(row.owner.name()) {
-        Ok(account) => account,
-        // The panel has removed it with everything that was its.
+        Ok(account) if account.id == row.owner => account,
+        // The panel has removed it with everything that was its account's.
+        Ok(_) => return Ok(()),
         Err(error) if error.kind() == ErrorKind::AccountNotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    let _making = context.logins.making.lock().unwrap_or_else(PoisonError::into_inner);
     let name = name(row);
     let Err(error) = panel.remove(&account, &row.domain, &name) else {
         log::info!("the FTP account {name} of {} was removed", row.domain);
         return Ok(());
     };
+    // A suspended account is not let in anyway: that says nothing about the time after it.
+    if account.suspended {
+        return Err(error);
+    }
     // A panel may call it a failure that there was none. Then nobody can log in.
     let password = password(context.key()?, row, row.floor);
     let login = panel.login(&account, &row.domain, &name);
@@ -286,7 +295,7 @@ fn host(context: &Context, account: &Account, site: &Site) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{AccountId, SiteKey, Username};
+    use crate::types::{AccountId, Username};
 
     fn row(token: &str, floor: u64) -> SiteRow {
         let domain = Domain::new("a.example").unwrap();

@@ -24,9 +24,10 @@ use std::net::IpAddr;
 
 use crate::config::{PanelConfig, PanelKind};
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{Domain, Username, WebUrl};
+use crate::types::{Domain, Username};
 
 pub use account::{Account, Site, SiteKind};
+pub(crate) use directadmin::Port as DirectAdminPort;
 pub use ftp::{FtpAccounts, FtpOrder};
 pub use session::PanelSession;
 pub use tree::Tree;
@@ -86,14 +87,6 @@ impl PanelKind {
     pub const fn has_account_peers(self) -> bool {
         matches!(self, Self::CPanel | Self::DirectAdmin | Self::Ini)
     }
-}
-
-/// Where DirectAdmin itself listens, by its configuration.
-///
-/// # Errors
-/// [`ErrorKind::PanelData`] if that cannot be read.
-pub(crate) fn directadmin_address(tree: &Tree) -> Result<WebUrl> {
-    directadmin::address(tree)
 }
 
 /// Opens the configured panel, or finds out which one is there.

@@ -54,8 +54,13 @@ pub enum What {
         /// What is known about it.
         label: Label,
     },
-    /// Say what lies there.
-    List,
+    /// Say what lies there, in the order of shelves and sites: as much as fits into an answer.
+    List {
+        /// Of this site alone.
+        site: Option<Domain>,
+        /// What comes after this place.
+        after: Option<(Shelf, Domain)>,
+    },
     /// Write a project into a pipe that comes with the errand.
     Take {
         /// Of which site.
@@ -86,7 +91,7 @@ pub struct Label {
 }
 
 /// A directory for projects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shelf {
     /// What goes into the next backup, or came back with the last restore.

@@ -18,6 +18,7 @@ const BUNDLE: &str = "panelgate-cpanel.tar.gz";
 const HOME: &str = "/usr/lib/panelgate/cpanel";
 const PLACE: Place<'_> =
     Place { target: HOME, new: "/usr/lib/panelgate/.cpanel-new", old: "/usr/lib/panelgate/.cpanel-old" };
+const PLACES: [&str; 3] = [PLACE.target, PLACE.new, PLACE.old];
 
 const THEME: &str = "/usr/local/cpanel/base/frontend/jupiter";
 const PAGE: &str = "/usr/local/cpanel/base/frontend/jupiter/panelgate";
@@ -144,13 +145,13 @@ impl Work for Files {
         server.set_stamp(FILES, &bundle.digest)
     }
 
-    fn undo(&self, server: &Server) -> Result<bool> {
+    fn is_there(&self, server: &Server) -> Result<bool> {
+        Ok(PLACES.iter().any(|place| server.exists(place)))
+    }
+
+    fn undo(&self, server: &Server) -> Result<()> {
         server.clear_stamp(FILES)?;
-        let mut there = false;
-        for place in [PLACE.target, PLACE.new, PLACE.old] {
-            there |= server.remove_tree(place)?;
-        }
-        Ok(there)
+        PLACES.iter().try_for_each(|place| server.remove_tree(place).map(drop))
     }
 }
 
@@ -174,8 +175,12 @@ impl Work for Link {
         server.link(self.0, self.1)
     }
 
-    fn undo(&self, server: &Server) -> Result<bool> {
-        if server.is_link(self.0, self.1) { server.remove(self.0) } else { Ok(false) }
+    fn is_there(&self, server: &Server) -> Result<bool> {
+        Ok(server.is_link(self.0, self.1))
+    }
+
+    fn undo(&self, server: &Server) -> Result<()> {
+        if server.is_link(self.0, self.1) { server.remove(self.0).map(drop) } else { Ok(()) }
     }
 }
 
@@ -237,12 +242,12 @@ impl Work for Extras {
         Ok(())
     }
 
-    fn undo(&self, server: &Server) -> Result<bool> {
-        let mut there = false;
-        for (path, _) in copied(server)? {
-            there |= server.remove(path)?;
-        }
-        Ok(there)
+    fn is_there(&self, server: &Server) -> Result<bool> {
+        Ok(copied(server)?.iter().any(|(path, _)| server.exists(path)))
+    }
+
+    fn undo(&self, server: &Server) -> Result<()> {
+        copied(server)?.iter().try_for_each(|(path, _)| server.remove(path).map(drop))
     }
 }
 
@@ -278,11 +283,14 @@ impl Work for Icon {
         server.set_stamp(ICON, &self.0)
     }
 
-    fn undo(&self, server: &Server) -> Result<bool> {
+    fn is_there(&self, server: &Server) -> Result<bool> {
+        Ok(server.stamp(ICON).is_some() || icons(server).iter().any(|icon| server.exists(icon)))
+    }
+
+    fn undo(&self, server: &Server) -> Result<()> {
         let icons = icons(server);
         let there = icons.iter().any(|icon| server.exists(icon));
-        let registered = there || server.stamp(ICON).is_some();
-        if registered && server.exists(HOME) && server.leads_somewhere(UNINSTALL_PLUGIN) {
+        if self.is_there(server)? && server.exists(HOME) && server.leads_somewhere(UNINSTALL_PLUGIN) {
             let home = server.path(HOME).display().to_string();
             let ended = server.run(Path::new(UNINSTALL_PLUGIN), &[&home, THEME_ARGUMENT]);
             // Where only the icon's picture may be left, a complaint that there is no such plugin is no fault.
@@ -293,8 +301,7 @@ impl Work for Icon {
         for icon in icons {
             server.remove(icon)?;
         }
-        server.clear_stamp(ICON)?;
-        Ok(registered)
+        server.clear_stamp(ICON).map(drop)
     }
 }
 
@@ -315,13 +322,15 @@ impl Work for Application {
         server.set_stamp(APPLICATION, &self.0)
     }
 
-    fn undo(&self, server: &Server) -> Result<bool> {
-        let registered = server.exists(APP_FILE);
-        if registered && server.leads_somewhere(UNREGISTER) {
+    fn is_there(&self, server: &Server) -> Result<bool> {
+        Ok(server.exists(APP_FILE))
+    }
+
+    fn undo(&self, server: &Server) -> Result<()> {
+        if server.exists(APP_FILE) && server.leads_somewhere(UNREGISTER) {
             server.run(Path::new(UNREGISTER), &[APP])?;
         }
-        server.clear_stamp(APPLICATION)?;
-        Ok(registered)
+        server.clear_stamp(APPLICATION).map(drop)
     }
 }
 
@@ -365,13 +374,15 @@ impl Work for Hooks {
         server.set_stamp(HOOKS, &Self::mark(server)?)
     }
 
-    fn undo(&self, server: &Server) -> Result<bool> {
-        let there = server.leads_somewhere(MANAGE_HOOKS) && Self::is_listed(server)?;
-        if there {
+    fn is_there(&self, server: &Server) -> Result<bool> {
+        Ok(server.leads_somewhere(MANAGE_HOOKS) && Self::is_listed(server)?)
+    }
+
+    fn undo(&self, server: &Server) -> Result<()> {
+        if self.is_there(server)? {
             let script = server.path(HOOK).display().to_string();
             server.run(Path::new(MANAGE_HOOKS), &["delete", "script", &script])?;
         }
-        server.clear_stamp(HOOKS)?;
-        Ok(there)
+        server.clear_stamp(HOOKS).map(drop)
     }
 }

@@ -94,8 +94,11 @@ impl Work for Plugin {
         server.set_stamp(STAMP, &bundle.digest)
     }
 
-    fn undo(&self, server: &Server) -> Result<bool> {
-        let there = server.exists(PLUGIN);
+    fn is_there(&self, server: &Server) -> Result<bool> {
+        Ok([PLUGIN, NEW, OLD].iter().any(|place| server.exists(place)))
+    }
+
+    fn undo(&self, server: &Server) -> Result<()> {
         // As the manager does: the script, then the folder; what fails in the script does not keep the folder.
         let ran =
             if server.exists(UNINSTALL) { server.run(Path::new(UNINSTALL), &[]).map(|_| ()) } else { Ok(()) };
@@ -103,6 +106,6 @@ impl Work for Plugin {
             server.remove_tree(place)?;
         }
         server.clear_stamp(STAMP)?;
-        ran.map(|()| there)
+        ran
     }
 }

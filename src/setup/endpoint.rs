@@ -214,24 +214,34 @@ impl Endpoint {
         server.write(&self.include, format!("{text}{gap}{line}\n").as_bytes(), Mode::Kept(0o644))
     }
 
-    /// Takes our file or line away; says whether there was one.
-    fn take_away(&self, server: &Server) -> Result<bool> {
-        let mut there = false;
+    /// Whether a file or line of ours is there, or half of them.
+    fn is_put(&self, server: &Server) -> bool {
+        let named = || server.text(&self.include).lines().any(|line| line.trim() == Self::line(server));
+        let included = if self.is_shared(server) { named() } else { server.exists(&self.include) };
+        included || (self.has_file_beside() && server.exists(NAMED))
+    }
+
+    /// Takes our file or line away.
+    fn take_away(&self, server: &Server) -> Result<()> {
         if self.is_shared(server) {
             let (text, line) = (server.text(&self.include), Self::line(server));
             let kept: String = text.split_inclusive('\n').filter(|found| found.trim() != line).collect();
             if kept != text {
-                there = true;
                 server.write(&self.include, kept.as_bytes(), Mode::Kept(0o644))?;
             }
         } else {
-            there = server.remove(&self.include)?;
+            server.remove(&self.include)?;
         }
         // The line first: a line that names nothing would keep Apache from starting.
-        if self.stamp == "endpoint-apache" {
-            there |= server.remove(NAMED)?;
+        if self.has_file_beside() {
+            server.remove(NAMED)?;
         }
-        Ok(there)
+        Ok(())
+    }
+
+    /// Whether [`NAMED`] may be this web server's.
+    fn has_file_beside(&self) -> bool {
+        self.stamp == "endpoint-apache"
     }
 
     fn program(&self) -> Result<&Path> {
@@ -271,9 +281,7 @@ impl Endpoint {
         let Err(error) = self.check(server) else { return Ok(()) };
         match &good {
             Some(text) => self.put(server, text)?,
-            None => {
-                self.take_away(server)?;
-            }
+            None => self.take_away(server)?,
         }
         // To the last line end.
         if let Some(shared) = shared.filter(|shared| *shared != server.text(&self.include)) {
@@ -313,17 +321,19 @@ impl Work for Endpoint {
         server.set_stamp(self.stamp, &digest(&[content.as_bytes()]))
     }
 
-    fn undo(&self, server: &Server) -> Result<bool> {
-        let there = self.take_away(server)?;
+    fn is_there(&self, server: &Server) -> Result<bool> {
         // Killed before the reload, the stamp says that there is still one to do.
-        let stamped = server.stamp(self.stamp).is_some();
-        if (there || stamped) && self.program.as_ref().is_some_and(|program| server.leads_somewhere(program))
-        {
+        Ok(self.is_put(server) || server.stamp(self.stamp).is_some())
+    }
+
+    fn undo(&self, server: &Server) -> Result<()> {
+        let there = self.is_there(server)?;
+        self.take_away(server)?;
+        if there && self.program.as_ref().is_some_and(|program| server.leads_somewhere(program)) {
             self.check(server)?;
             server.run(self.program()?, self.reload)?;
         }
-        server.clear_stamp(self.stamp)?;
-        Ok(there || stamped)
+        server.clear_stamp(self.stamp).map(drop)
     }
 }
 

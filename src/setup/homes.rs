@@ -98,19 +98,18 @@ impl Work for Homes {
         self.tell(server)
     }
 
-    fn undo(&self, server: &Server) -> Result<bool> {
-        if !server.text(FILE).starts_with(HEAD) {
-            return server.clear_stamp(MARK).map(|_| false);
+    fn is_there(&self, server: &Server) -> Result<bool> {
+        Ok(server.text(FILE).starts_with(HEAD))
+    }
+
+    fn undo(&self, server: &Server) -> Result<()> {
+        if !self.is_there(server)? {
+            return server.clear_stamp(MARK).map(drop);
         }
         server.remove(FILE)?;
         // What else lies there is the administrator's.
         let _ = std::fs::remove_dir(server.path(FOLDER));
-        if programs::has_units(server) {
-            self.tell(server)?
-        } else {
-            server.clear_stamp(MARK).map(drop)?
-        }
-        Ok(true)
+        if programs::has_units(server) { self.tell(server) } else { server.clear_stamp(MARK).map(drop) }
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use super::server::Server;
 use crate::error::{Error, ErrorKind, Result};
 
-/// What a step does on the server. All three can be called at any time and as often as one likes.
+/// What a step does on the server. All of it can be called at any time and as often as one likes.
 pub(super) trait Work {
     /// Whether it is done.
     ///
@@ -21,11 +21,21 @@ pub(super) trait Work {
     /// With what went wrong, where, and what to do.
     fn apply(&self, server: &Server) -> Result<()>;
 
-    /// Takes it back; says whether anything was there.
+    /// Whether there is anything to take back. What stays on the server has nothing.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    fn is_there(&self, _server: &Server) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// Takes it back, and whatever a process that was killed may have left of it.
     ///
     /// # Errors
     /// As [`Work::apply`].
-    fn undo(&self, server: &Server) -> Result<bool>;
+    fn undo(&self, _server: &Server) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Whether a step is done.
@@ -146,7 +156,7 @@ pub(super) fn go(steps: &[Step], server: &Server, way: Way, watcher: &mut dyn Wa
             Way::Look => step.judge(look(step, server)),
             Way::Apply => step.judge(apply(step, server)),
             Way::Undo => step.judge(undo(step, server)),
-            Way::LookBack => step.outcome(State::Todo, None),
+            Way::LookBack => step.judge(look_back(step, server)),
         };
         if outcome.state == State::Fail {
             failed.push(step.group);
@@ -180,8 +190,13 @@ fn apply(step: &Step, server: &Server) -> Ended {
 }
 
 fn undo(step: &Step, server: &Server) -> Ended {
-    let was_there = step.work.undo(server)?;
-    Ok((if was_there { State::Done } else { State::Ok }, None))
+    let was_there = step.work.is_there(server);
+    step.work.undo(server)?;
+    Ok((if was_there? { State::Done } else { State::Ok }, None))
+}
+
+fn look_back(step: &Step, server: &Server) -> Ended {
+    Ok((if step.work.is_there(server)? { State::Todo } else { State::Ok }, None))
 }
 
 impl Step {
@@ -230,8 +245,13 @@ mod tests {
             if self.1 == 3 { Err(Error::new(ErrorKind::Config, "no")) } else { Ok(()) }
         }
 
-        fn undo(&self, _: &Server) -> Result<bool> {
-            Ok(self.0.replace(0) != 0)
+        fn is_there(&self, _: &Server) -> Result<bool> {
+            Ok(self.0.get() != 0)
+        }
+
+        fn undo(&self, _: &Server) -> Result<()> {
+            self.0.set(0);
+            Ok(())
         }
     }
 
@@ -269,8 +289,16 @@ mod tests {
         let want = [State::Done, State::Fail, State::Skipped, State::Fail, State::Skipped];
         assert_eq!(states(&steps, Way::Apply), want);
         assert_eq!(states(&steps, Way::Apply)[0], State::Ok);
-        assert_eq!(states(&steps, Way::Undo), [State::Ok, State::Done, State::Ok, State::Done, State::Done]);
-        assert_eq!(states(&steps, Way::Undo), [State::Ok; 5]);
+        let there = |way, state| states(&steps, way) == [State::Ok, state, State::Ok, state, state];
+        assert!(
+            there(Way::LookBack, State::Todo) && there(Way::LookBack, State::Todo),
+            "looking changes nothing"
+        );
+        assert!(there(Way::Undo, State::Done));
+        assert_eq!(
+            (states(&steps, Way::Undo), states(&steps, Way::LookBack)),
+            (vec![State::Ok; 5], vec![State::Ok; 5])
+        );
         let (steps, cells) = plan(&[(Configuration, 3), (Panel, 1)]);
         assert_eq!(states(&steps, Way::Apply), [State::Fail, State::Skipped]);
         assert_eq!(cells[1].get(), 0);

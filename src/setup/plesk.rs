@@ -130,13 +130,15 @@ impl Work for Extension {
         server.set_stamp(STAMP, mark)
     }
 
-    fn undo(&self, server: &Server) -> Result<bool> {
-        let there = server.leads_somewhere(&self.command) && self.is_listed(server)?;
-        if there {
+    fn is_there(&self, server: &Server) -> Result<bool> {
+        Ok(server.leads_somewhere(&self.command) && self.is_listed(server)?)
+    }
+
+    fn undo(&self, server: &Server) -> Result<()> {
+        if self.is_there(server)? {
             server.run(&self.command, &["bin", "extension", "--uninstall", ID])?;
         }
-        server.clear_stamp(STAMP)?;
-        Ok(there)
+        server.clear_stamp(STAMP).map(drop)
     }
 }
 
@@ -179,6 +181,14 @@ impl Handlers {
 
     fn front(server: &Server) -> String {
         server.path(FRONT).display().to_string()
+    }
+
+    /// The handlers of ours; none where there is no Plesk any more.
+    fn registered(&self, server: &Server) -> Result<Vec<Handler>> {
+        if !server.leads_somewhere(&self.command) {
+            return Ok(Vec::new());
+        }
+        Ok(ours(&self.ask(server, "--list")?, &Self::front(server)))
     }
 
     fn missing(&self, server: &Server) -> Result<Vec<&'static str>> {
@@ -225,15 +235,15 @@ impl Work for Handlers {
         Ok(())
     }
 
-    fn undo(&self, server: &Server) -> Result<bool> {
-        if !server.leads_somewhere(&self.command) {
-            return Ok(false);
-        }
-        let handlers = ours(&self.ask(server, "--list")?, &Self::front(server));
-        for handler in &handlers {
+    fn is_there(&self, server: &Server) -> Result<bool> {
+        Ok(!self.registered(server)?.is_empty())
+    }
+
+    fn undo(&self, server: &Server) -> Result<()> {
+        for handler in self.registered(server)? {
             server.run(&self.command, &["bin", "event_handler", "--delete", &handler.id])?;
         }
-        Ok(!handlers.is_empty())
+        Ok(())
     }
 }
 

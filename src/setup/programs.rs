@@ -77,10 +77,4 @@ impl Work for Units {
         }
         Ok(())
     }
-
-    /// Stopping its programs is the package's, when it is removed: until then `panelgate` works from the command line.
-    fn undo(&self, server: &Server) -> Result<bool> {
-        server.clear_stamp(RELOAD)?;
-        Ok(false)
-    }
 }

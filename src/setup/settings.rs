@@ -257,7 +257,7 @@ pub(super) fn host_name(server: &Server, kind: PanelKind) -> Option<Domain> {
     })
 }
 
-/// Writes `panelgate.ini`.
+/// Writes `panelgate.ini`. It is the administrator's, and stays.
 struct Write {
     path: PathBuf,
     new: String,
@@ -280,11 +280,6 @@ impl Work for Write {
         let beside_root = Server::look(Path::new("/"));
         beside_root.make_dirs(self.path.parent().unwrap_or(Path::new("/")), 0o755)?;
         beside_root.write(&self.path, self.new.as_bytes(), Mode::Exactly(0o600))
-    }
-
-    /// The configuration is the administrator's: it stays.
-    fn undo(&self, _: &Server) -> Result<bool> {
-        Ok(false)
     }
 }
 
@@ -309,6 +304,7 @@ pub(super) fn further_steps(settings: &Settings) -> Vec<Step> {
     }
 }
 
+/// What the administrator may have put there stays.
 struct Directory(PathBuf);
 
 impl Work for Directory {
@@ -318,11 +314,6 @@ impl Work for Directory {
 
     fn apply(&self, server: &Server) -> Result<()> {
         server.make_dirs(&self.0, 0o755)
-    }
-
-    /// What the administrator may have put there stays.
-    fn undo(&self, _: &Server) -> Result<bool> {
-        Ok(false)
     }
 }
 
@@ -342,9 +333,5 @@ impl Work for SystemUser {
 
     fn apply(&self, _: &Server) -> Result<()> {
         Ok(())
-    }
-
-    fn undo(&self, _: &Server) -> Result<bool> {
-        Ok(false)
     }
 }

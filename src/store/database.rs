@@ -18,7 +18,7 @@ const NAME: &str = "panelgate.sqlite";
 const FULL: &str = "full";
 
 /// Each step leads from the version of its position to the next one. Steps are never changed, only added.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("schema-1.sql"),
     include_str!("schema-calls.sql"),
     include_str!("schema-4.sql"),
@@ -27,6 +27,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("schema-travel.sql"),
     include_str!("schema-events.sql"),
     include_str!("schema-owner.sql"),
+    include_str!("schema-ftp.sql"),
 ];
 
 /// The database. It may be used from many threads; several processes may have it open.

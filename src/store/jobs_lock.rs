@@ -3,11 +3,13 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
 
 /// Held for as long as the value lives; it ends with the process, however that ends.
 pub struct JobsLock {
@@ -33,10 +35,22 @@ impl JobsLock {
             .custom_flags(libc::O_NOFOLLOW)
             .open(&path)
             .map_err(fail)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(Errno::WOULDBLOCK) => Ok(None),
+        let lock = |operation| match rustix::fs::flock(&file, operation) {
+            Ok(()) => Ok(true),
+            Err(Errno::WOULDBLOCK) => Ok(false),
             Err(error) => Err(fail(error.into())),
+        };
+        let end = Instant::now() + limits::JOBS_LOCK_TIME;
+        loop {
+            if lock(FlockOperation::NonBlockingLockExclusive)? {
+                return Ok(Some(Self { _file: file }));
+            }
+            // Whoever only looks shares the lock for a moment ([`JobsLock::is_held`]); whoever runs jobs does not share it.
+            if !lock(FlockOperation::NonBlockingLockShared)? || Instant::now() >= end {
+                return Ok(None);
+            }
+            lock(FlockOperation::Unlock)?;
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 
@@ -65,5 +79,24 @@ mod tests {
         drop(held);
         assert!(!JobsLock::is_held(dir.path()));
         assert!(JobsLock::take(dir.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn who_only_looks_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(JobsLock::take(dir.path()).unwrap());
+        let looks = File::open(file_in(dir.path())).unwrap();
+        rustix::fs::flock(&looks, FlockOperation::LockShared).unwrap();
+        std::thread::scope(|scope| {
+            let (started, starts) = std::sync::mpsc::channel();
+            let path = dir.path();
+            let taken = scope.spawn(move || {
+                started.send(()).unwrap();
+                JobsLock::take(path).unwrap().is_some()
+            });
+            starts.recv().unwrap();
+            drop(looks);
+            assert!(taken.join().unwrap());
+        });
     }
 }

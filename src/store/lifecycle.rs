@@ -11,6 +11,7 @@ use crate::limits;
 use crate::sys::clock;
 use crate::types::{Domain, SiteKey, Username};
 
+use super::ftp_accounts::queue_end;
 use super::sites::{close, from_sql, to_sql, unreadable};
 use super::{SiteRow, Store};
 
@@ -152,14 +153,16 @@ impl Store {
         })
     }
 
-    /// Keeps that the panel has a site: it is not gone. `shut`: whether its credentials stay ended. What a power cut takes of it, the next look finds again.
+    /// Keeps that the panel has a site: it is not gone. `shut`: whether its credentials stay ended; where they do not, an FTP account that could not be removed with the
+    /// former ones is taken up again. What a power cut takes of it, the next look finds again.
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Store`].
     pub fn note_present(&self, key: &SiteKey, shut: bool) -> Result<()> {
         let sql = "UPDATE lifecycle SET absent = NULL, found = 0, resumed = 0, shut = ?2 WHERE key = ?1";
         self.with_haste("it cannot be kept that the site is there", |connection| {
-            connection.prepare_cached(sql)?.execute(params![key.as_str(), shut]).map(drop)
+            connection.prepare_cached(sql)?.execute(params![key.as_str(), shut])?;
+            if shut { Ok(()) } else { queue_end(connection, key.as_str()) }
         })
     }
 
@@ -386,7 +389,8 @@ fn mark(transaction: &Transaction<'_>, key: &str, marks: Marks, now: u64) -> rus
 
 fn revoke(connection: &Connection, key: &str, generation: u64) -> rusqlite::Result<()> {
     let sql = "UPDATE sites SET floor = max(floor, ?2) + 1 WHERE key = ?1 AND closed IS NULL";
-    connection.prepare_cached(sql)?.execute(params![key, to_sql(generation)]).map(drop)
+    connection.prepare_cached(sql)?.execute(params![key, to_sql(generation)])?;
+    queue_end(connection, key)
 }
 
 /// Marks those of the keys that are at or below the site `old` with the names that follow from `new`.

@@ -9,6 +9,7 @@
 mod audit;
 mod carry;
 mod database;
+mod ftp_accounts;
 mod install_key;
 mod jobs;
 mod jobs_lock;
@@ -22,6 +23,7 @@ mod sites;
 pub use audit::{AuditEntry, AuditQuery};
 pub use carry::CarryRow;
 pub use database::Store;
+pub use ftp_accounts::END_FTP_ACCOUNT;
 pub use install_key::InstallKey;
 pub use jobs::{Job, JobFacts, JobQuery, JobState, NewJob, Queued};
 pub use jobs_lock::JobsLock;

@@ -7,6 +7,7 @@ use crate::sys::{clock, random};
 use crate::types::{AccountId, Domain, SiteKey, Username, hex};
 
 use super::Store;
+use super::ftp_accounts::queue_end;
 
 /// A site at the builder, and who it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,12 +174,21 @@ impl Store {
     ) -> Result<Vec<Domain>> {
         let (account, site) = (account.map(Username::as_str), site.map(Domain::as_str));
         let sql = "UPDATE sites SET floor = max(floor, ?3) + 1 WHERE closed IS NULL AND (?1 IS NULL OR account = ?1) \
-                   AND (?2 IS NULL OR domain = ?2) RETURNING domain";
+                   AND (?2 IS NULL OR domain = ?2) RETURNING key, domain";
         self.with("credentials cannot be revoked", |connection| {
-            let mut statement = connection.prepare_cached(sql)?;
-            let rows =
-                statement.query_map(params![account, site, to_sql(current)], |row| domain_of(row, 0))?;
-            rows.collect()
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let ended = {
+                let mut statement = transaction.prepare_cached(sql)?;
+                let rows = statement.query_map(params![account, site, to_sql(current)], |row| {
+                    Ok((row.get::<_, String>(0)?, domain_of(row, 1)?))
+                })?;
+                rows.collect::<rusqlite::Result<Vec<_>>>()?
+            };
+            for (key, _) in &ended {
+                queue_end(&transaction, key)?;
+            }
+            transaction.commit()?;
+            Ok(ended.into_iter().map(|(_, domain)| domain).collect())
         })
     }
 
@@ -252,7 +262,7 @@ pub(super) fn close(connection: &Connection, row: &SiteRow, now: u64, since: u64
     let (now, since) = (to_sql(now), to_sql(since));
     let values = params![row.domain.as_str(), row.owner.name().as_str(), row.key.as_str(), floor, now, since];
     connection.execute(sql, values)?;
-    Ok(())
+    queue_end(connection, row.key.as_str())
 }
 
 fn insert(

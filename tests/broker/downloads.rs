@@ -135,23 +135,48 @@ fn nothing_but_the_file_that_was_written_is_given_out() {
     assert_eq!(world.taken(A, wish).0, "backup-not-found", "a folder that is a link");
 }
 
+/// As root, on the command line.
+fn command(world: &World, arguments: &[&str]) {
+    let mut command = Command::new(world.path("panelgate"));
+    let output =
+        command.arg("--config").arg(world.path("etc/panelgate.ini")).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
-fn a_backup_that_is_removed_is_read_to_its_end() {
+fn a_backup_that_is_removed_breaks_off_and_nobody_keeps_its_room() {
     needs_root!();
     let world = World::start();
-    let project = vec![7_u8; 3 << 20];
-    let made = world.back_up(A, "a.example", &project);
+    let made = world.back_up(A, "a.example", &vec![7_u8; 3 << 20]);
+    let name = made["name"].as_str().unwrap();
+    command(&world, &["backup", "create", "a.example", "--fresh"]);
+    world.run_jobs();
     let meeting = world.path("meeting");
     std::fs::create_dir(&meeting).unwrap();
     std::os::unix::fs::chown(&meeting, Some(A), Some(A)).unwrap();
     let go = meeting.join("go");
-    let reader = world.take(A, json!({ "site": "a.example" }), Some(&go));
+    let wish = json!({ "site": "a.example", "name": name });
+    let reader = world.take(A, wish.clone(), Some(&go));
     wait_for("the descriptor", || meeting.join("go.has").exists());
-    std::fs::remove_file(folder(&world, "a.example").join(made["name"].as_str().unwrap())).unwrap();
-    assert_eq!(world.taken(A, json!({ "site": "a.example" })).0, "backup-not-found");
+    command(&world, &["backup", "remove", "a.example", "--name", name, "--yes"]);
+    assert_eq!(world.taken(A, wish).0, "backup-not-found");
     std::fs::write(&go, "").unwrap();
     let (got, said) = taken(reader);
-    assert_eq!((got.as_str(), &said["sha256"]), ("ok", &json!(sha256(&project))), "{said}");
+    assert_eq!((got.as_str(), &said["sha256"]), ("ok", &json!(sha256(b""))), "{said}");
+    assert_eq!(world.taken(A, json!({ "site": "a.example" })).0, "ok", "the other one");
+}
+
+#[test]
+fn an_account_orders_no_more_than_its_share_of_the_disk() {
+    needs_root!();
+    let world = World::with("[backup]\naccount_limit = 2M");
+    world.back_up(A, "a.example", &vec![7_u8; 2 << 20]);
+    let wish = |site: &str| json!({ "site": site });
+    assert_eq!(world.ask(A, "backup-project", wish("a.example")).0, "no-space");
+    world.back_up(B, "b.example", b"project of b");
+    assert_eq!(world.ask(B, "backup-project", wish("b.example")).0, "ok");
+    assert_eq!(world.ask(A, "backups", wish("a.example")).0, "ok", "what there is can be taken away");
+    command(&world, &["backup", "create", "a.example", "--fresh"]);
 }
 
 #[test]

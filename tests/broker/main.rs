@@ -9,6 +9,7 @@ mod downloads;
 mod faults;
 mod hooks;
 mod hostile;
+mod long;
 mod matrix;
 mod ownership;
 mod packaged;

@@ -115,11 +115,16 @@ fn what_cannot_be_reached() {
     }
 }
 
-/// Runs a call that must end by its deadline of one second: if the server ended it, the error would say so.
+/// Runs a call that must end by its deadline of one second: without one, the servers below would end it later and with another error.
 #[track_caller]
-fn in_time(server: &Server, lines: &str, part: &str) {
+fn in_time(server: &Server, lines: &str) {
     let result = server.open(&format!("timeout = 1\n{lines}"));
-    assert_error(result, ErrorKind::BuilderUnreachable, &[part]);
+    assert_error(result, ErrorKind::BuilderUnreachable, &["within 1 s"]);
+}
+
+/// Says nothing until the client leaves, or for as long as a connection is read.
+fn hold(connection: &mut Connection) {
+    while connection.tcp.read(&mut [0; 1024]).is_ok_and(|count| count > 0) {}
 }
 
 /// Sends bytes one by one, a tenth of a second apart.
@@ -134,24 +139,24 @@ fn drip(connection: &mut Connection, bytes: &[u8]) {
 
 #[test]
 fn slowness_ends_at_the_deadline() {
-    let silent = Server::start(None, |_| std::thread::sleep(Duration::from_secs(20)));
-    in_time(&silent, "connect_timeout = 1", "within 1 s");
+    let silent = Server::start(None, hold);
+    in_time(&silent, "connect_timeout = 1");
     let mute = Server::start(Some(usual_tls()), |connection| {
         connection.request();
-        std::thread::sleep(Duration::from_secs(20));
+        hold(connection);
     });
-    in_time(&mute, "", "within 1 s");
+    in_time(&mute, "");
     let slow_head = Server::start(Some(usual_tls()), |connection| {
         connection.request();
         drip(connection, &session(1));
     });
-    in_time(&slow_head, "", "within 1 s");
+    in_time(&slow_head, "");
     let slow_body = Server::start(Some(usual_tls()), |connection| {
         connection.request();
         let _ = connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
         drip(connection, &[b' '; 1000]);
     });
-    in_time(&slow_body, "", "within 1 s");
+    in_time(&slow_body, "");
 }
 
 #[test]
@@ -376,19 +381,24 @@ fn no_log_line_of_anybody_holds_a_secret() {
 
 #[test]
 fn a_kept_connection_that_the_builder_has_closed_is_not_used_and_nothing_is_sent_twice() {
-    let port = Arc::new(Mutex::new(0));
-    let shown = Arc::clone(&port);
+    let (port, closed) = (Arc::new(Mutex::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (shown, count) = (Arc::clone(&port), Arc::clone(&closed));
     // Says that it keeps the connection, and closes it.
     let server = Server::start(Some(usual_tls()), move |connection| {
         if connection.request().is_some() {
             let _ = connection.send(session(*shown.lock().unwrap()));
         }
+        let _ = connection.tcp.shutdown(std::net::Shutdown::Both);
+        count.fetch_add(1, Ordering::SeqCst);
     });
     *port.lock().unwrap() = port_of(&server.url());
     let client = server.client("");
-    for _ in 0..5 {
+    for number in 1..=5 {
         client.request_login(&http_request()).unwrap();
-        std::thread::sleep(Duration::from_millis(50));
+        let end = Instant::now() + Duration::from_secs(60);
+        while closed.load(Ordering::SeqCst) < number && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
     assert_eq!(server.heard().len(), 5);
 }

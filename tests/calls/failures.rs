@@ -144,6 +144,52 @@ fn only_what_may_be_done_twice_is_done_again() {
 }
 
 #[test]
+fn a_builder_that_is_asked_too_often_is_left_alone_for_as_long_as_it_says() {
+    let busy = |wait: Option<&str>| {
+        let response = Response::json(429, &json!({ "error": "Too many requests" }));
+        wait.map_or(response.clone(), |wait| response.header("Retry-After", wait))
+    };
+    for (call, response, sent, text) in [
+        (Call::CategoryList, busy(Some("1")), 2, ""),
+        (Call::CategoryList, busy(Some("Thu, 01 Jan 1970 00:00:00 GMT")), 2, ""),
+        (Call::CategoryList, Response::new(503).header("Retry-After", "0"), 2, ""),
+        (Call::CategoryList, Response::new(503).header("Retry-After", "soon"), 2, ""),
+        (Call::CategoryList, busy(None), 1, "try again later"),
+        (Call::CategoryList, Response::new(429), 1, "try again later"),
+        (Call::CategoryList, busy(Some("60")), 1, "Too many requests\"): try again in 60 s"),
+        (Call::CategoryList, busy(Some("99999999999999999999")), 1, "try again later"),
+        (
+            Call::CategoryList,
+            Response::new(503).header("Retry-After", "60"),
+            1,
+            "does not work at the moment",
+        ),
+        (Call::Publish, busy(Some("0")), 1, "try again in 0 s"),
+        (Call::IpAdd, busy(None), 1, "try again later"),
+        (
+            Call::WebsiteRename,
+            Response::new(503).header("Retry-After", "0"),
+            1,
+            "does not work at the moment",
+        ),
+    ] {
+        let pair = Pair::new();
+        prepare(&pair);
+        let before = pair.called().len();
+        pair.builder.push_fault(response);
+        let result = make(&pair.client, call);
+        assert_eq!(pair.called().len() - before, sent, "{}: {text}", call.name());
+        match result {
+            Ok(_) => assert_eq!(sent, 2),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::BuilderUnreachable, "{error:?}");
+                assert!(error.kind().is_retryable() && error.chain().contains(text), "{text}: {error:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_hash_that_is_not_taken_any_more_is_not_used_again() {
     let pair = Pair::new();
     prepare(&pair);

@@ -328,6 +328,13 @@ fn looking_and_recording() {
         Options { further: vec!["website/get-template".into()], ..Options::new("brand", "hunter2") },
         "[call get-template]\npath = website/get-template\nsession = yes\nfields = note\n[call get-pages]\npath = website/get-pages\n",
     );
+    let list = server.good(&["call", "--list"], "");
+    let how =
+        |name: &str| list.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim_start().to_owned();
+    assert!(how("get-template ").starts_with("ready") && how("get-variables ").starts_with("off"), "{list}");
+    let help = server.good(&["call", "get-template", "--help-fields"], "");
+    assert!(help.contains("note") && help.contains("domain") && !help.contains("[call"), "{help}");
+    assert!(server.good(&["call", "get-variables", "--help-fields"], "").contains("[call get-variables]"));
     let found = server.good(&["builder", "probe"], "");
     let line = |name: &str| found.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
     assert!(line("publish ").contains("there") && line("get-pages ").contains("absent"), "{found}");

@@ -3,6 +3,7 @@
 
 pub mod apache;
 pub mod servers;
+pub mod users;
 pub mod webdriver;
 
 use std::io::Write;
@@ -67,7 +68,7 @@ pub fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).expect("a port").local_addr().expect("its address").port()
 }
 
-/// Waits until something is so, for a minute at most.
+/// Waits until something is so, for three minutes at most: machines may be slow.
 pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(180);
     while !is_so() {

@@ -1,41 +1,28 @@
 //! A user of their own for a test, and the servers that let them in: vsftpd and OpenSSH's sshd, on loopback ports.
 
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use panelgate::sys::users::User;
+use super::users::SystemUser;
 
 /// A system user with a home and a document root; both are removed at the end. Needs root.
 pub struct Account {
-    pub user: User,
+    pub user: SystemUser,
     pub document_root: PathBuf,
-    home: PathBuf,
 }
 
 impl Account {
     /// `public_html` below the home is the document root.
     pub fn make() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("pgc{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         // Every folder above must be root's, or sshd would not lock anybody into it: not below the folder for temporary files.
-        let home = PathBuf::from("/srv").join(&name);
-        let useradd = Command::new("useradd")
-            .args(["-M", "-d"])
-            .arg(&home)
-            .args(["-s", "/bin/bash", "-K", "UID_MIN=20001", &name])
-            .status()
-            .expect("useradd runs");
-        assert!(useradd.success());
-        let user = panelgate::sys::users::by_name(&name).expect("a user database").expect("the new user");
+        let user = SystemUser::make(Path::new("/srv"), "/bin/bash");
         // The top is root's, as a jail's must be.
-        std::fs::create_dir_all(&home).expect("made");
-        super::chmod(&home, 0o755);
-        let document_root = home.join("public_html");
-        std::fs::create_dir(&document_root).expect("made");
-        chown(&document_root, Some(user.uid), Some(user.gid)).expect("chown");
-        Self { user, document_root, home }
+        std::fs::create_dir_all(&user.home).expect("made");
+        super::chmod(&user.home, 0o755);
+        let document_root = user.home.join("public_html");
+        user.make_dir(&document_root);
+        Self { user, document_root }
     }
 
     pub fn set_password(&self, password: &str) {
@@ -43,7 +30,7 @@ impl Account {
     }
 
     pub fn home(&self) -> &Path {
-        &self.home
+        &self.user.home
     }
 
     /// What is in the document root at a path.
@@ -55,8 +42,7 @@ impl Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
-        let _ = Command::new("userdel").arg(&self.user.name).stderr(Stdio::null()).status();
-        let _ = std::fs::remove_dir_all(&self.home);
+        let _ = std::fs::remove_dir_all(&self.user.home);
     }
 }
 

@@ -137,9 +137,11 @@ fn it_notices_new_rows_runs_alone_reloads_and_ends_when_told() {
     wait("the row was looked at", || world.row().next > world.row().queued);
     world.configure("[lifecycle]\ngrace = 1s");
     signal(&child, "-HUP");
-    std::thread::sleep(Duration::from_millis(1100));
-    world.store().retry_job(world.job).unwrap();
-    wait("the row was worked on", || world.row().state == JobState::Done);
+    // Taken up before the new configuration was read, or before its second is over, it waits for another time.
+    wait("the row was worked on", || {
+        world.store().retry_job(world.job).unwrap();
+        world.row().state == JobState::Done
+    });
     signal(&child, "-TERM");
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(!JobsLock::is_held(&state));

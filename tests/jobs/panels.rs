@@ -68,9 +68,16 @@ open(sys.argv[2][len("--destination="):] + "/user.admin.bob.tar.zst", "w").write
 
 /// DirectAdmin's own port.
 const PORT: &str = r#"
-import http.server, json, ssl, sys, time, urllib.parse, base64
+import http.server, json, os, ssl, sys, time, urllib.parse, base64
 place = sys.argv[1]
-names, queued = ["backup-old-1.tar.gz"], []
+names, queued, writing = ["backup-old-1.tar.gz"], [], []
+# An archive is listed when it is begun. One that is written to was changed a moment ago, whenever one looks.
+def write(name, text, ahead):
+    folder = place + "/da/home/bob/backups/"
+    os.makedirs(folder, exist_ok=True)
+    open(folder + name, "wb").write(text)
+    os.utime(folder + name, (time.time() + ahead,) * 2)
+    for path in (folder, folder + name): os.chown(path, 20001, 20001)
 class Panel(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
     def answer(self, status, body):
@@ -82,8 +89,11 @@ class Panel(http.server.BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         if not self.allowed() or url.path != "/CMD_SITE_BACKUP": return self.answer(200, b"<html>login</html>")
         assert urllib.parse.parse_qs(url.query) == {"json": ["yes"], "domain": ["shop.example"], "ipp": ["50"]}, url
+        while writing: write(writing.pop(), b"a whole archive", -3600)
         for at in list(queued):
-            if time.time() > at + 1: queued.remove(at); names.append("backup-Nov-21-2026-%d.tar.gz" % len(names))
+            if time.time() > at + 1:
+                queued.remove(at); names.append("backup-Nov-21-2026-%d.tar.gz" % len(names))
+                write(names[-1], b"half of it", 3600); writing.append(names[-1])
         self.answer(200, json.dumps({"files": names}).encode())
     def do_POST(self):
         body = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
@@ -98,7 +108,7 @@ context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(place + "/cert.pem", place + "/key.pem")
 server.socket = context.wrap_socket(server.socket, server_side=True)
 open(place + "/port.new", "w").write(str(server.server_address[1]))
-import os; os.rename(place + "/port.new", place + "/port")
+os.rename(place + "/port.new", place + "/port")
 server.serve_forever()
 "#;
 
@@ -355,6 +365,7 @@ fn directadmin_packs_accounts_and_sites_and_only_archives_count() {
     da.program.mode("ok");
     let done = result(&order(&world, &["--account", "bob"]));
     assert_eq!(done["entry"], "backup-Nov-21-2026-1.tar.gz", "{done}");
+    assert_eq!(done["files"][0]["size"], "a whole archive".len(), "{done}");
     let done = result(&order(&world, &["shop.example", "--account", "bob", "--scope", "mail"]));
     assert_eq!(done["entry"], "backup-Nov-21-2026-2.tar.gz", "{done}");
     let posted = std::fs::read_to_string(da.place.join("posted")).unwrap();
@@ -371,7 +382,7 @@ fn directadmin_packs_accounts_and_sites_and_only_archives_count() {
     da.program.mode("evil");
     let job = order(&world, &["--account", "bob"]);
     let reason = job.reason.clone().unwrap();
-    assert!(reason.contains("no https address of this machine"), "{reason}");
+    assert!(reason.contains("gives no address of this machine"), "{reason}");
     // The password that DirectAdmin makes for the moment is nowhere.
     let everything = world.run(&["jobs", "list", "--all", "--json"]);
     let everything = String::from_utf8_lossy(&everything.stdout).into_owned();

@@ -17,7 +17,7 @@ use panelgate::panel::SiteKind;
 use panelgate::sandbox::http::{self, Limits, Request, Response};
 use panelgate::sandbox::tree::{self, TreeSite};
 use panelgate::sandbox::{Ways, tree_directadmin, tree_plesk};
-use panelgate::store::JobQuery;
+use panelgate::store::{Job, JobQuery, JobState};
 use panelgate::types::WebUrl;
 
 const SITE: &str = "shop.example";
@@ -464,4 +464,77 @@ fn the_broker_leaves_making_it_to_a_job() {
     assert_eq!(world.accounts(), 2);
     let all = format!("{:?}", jobs());
     assert!(!all.contains(&world.handed_out().1), "no password in the store");
+}
+
+/// What a suspension leaves to a panel that does not do it at once.
+#[test]
+fn an_account_outlives_no_suspension_however_often_the_panel_refuses() {
+    if !is_root() {
+        return;
+    }
+    let world = World::start("cpanel");
+    let user = &world.account.user.name;
+    let marker = world.dir.path().join("root/var/cpanel/suspended").join(user);
+    std::fs::create_dir_all(marker.parent().unwrap()).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_panelgate"));
+        command.arg("--config").arg(world.dir.path().join("panelgate.ini")).args(arguments);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let happens = |event: &str| {
+        if event == "suspend" {
+            std::fs::write(&marker, "").unwrap();
+        } else {
+            std::fs::remove_file(&marker).unwrap();
+        }
+        run(&["event", "plain", "--event", event, "--account", user]);
+        run(&["jobs", "--once"]);
+    };
+    let gateway = world.gateway();
+    let ends = || -> Vec<Job> {
+        let query = JobQuery { kind: Some("end-ftp-account".into()), limit: 9, ..JobQuery::default() };
+        gateway.context().store().unwrap().jobs(&query).unwrap()
+    };
+    // The event ends credentials and so does the look that follows: there may be a job of each.
+    let waiting = || ends().into_iter().filter(|job| job.state == JobState::Waiting).collect::<Vec<_>>();
+    let again = || {
+        for job in waiting() {
+            gateway.context().store().unwrap().retry_job(job.id).unwrap();
+        }
+        run(&["jobs", "--once"]);
+        assert!(ends().iter().all(|job| job.state == JobState::Done), "{:?}", ends());
+    };
+    let blocked = || {
+        let requests = world.editor.builder.requests();
+        let told = requests.iter().rev().find(|request| request.target.ends_with("set-blocked"));
+        told.map(|request| request.body["value"].as_bool().unwrap())
+    };
+
+    world.open(&gateway, SITE).unwrap();
+    let deny = world.ftp.dir().join("deny");
+    std::fs::write(&deny, "").unwrap();
+    happens("suspend");
+    assert_eq!(world.accounts(), 1);
+    let reason = waiting()[0].reason.clone().unwrap();
+    assert!(reason.contains("abgeschaltet"), "{reason}");
+    assert_eq!(blocked(), Some(true), "the builder is told, whatever the panel says");
+    std::fs::remove_file(&deny).unwrap();
+    again();
+    assert_eq!(world.accounts(), 0);
+
+    // One that was made anew meanwhile stays.
+    happens("unsuspend");
+    world.open(&world.gateway(), SITE).unwrap();
+    let (_, first) = world.handed_out();
+    std::fs::write(&deny, "").unwrap();
+    happens("suspend");
+    std::fs::remove_file(&deny).unwrap();
+    std::fs::remove_file(&marker).unwrap();
+    let session = world.open(&world.gateway(), SITE).unwrap();
+    assert_ne!(world.handed_out().1, first);
+    assert!(!waiting().is_empty());
+    again();
+    assert_eq!(world.accounts(), 1);
+    assert!(world.editor.publish(&session, "Still in").starts_with("Edition 1"));
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use panelgate::publish::worker::{Assignment, Manage, Task};
-use panelgate::publish::workers::Workers;
+use panelgate::publish::workers::{Times, Workers};
 use serde_json::Value;
 
 use crate::common::wait_for;
@@ -339,7 +339,8 @@ fn a_quiet_worker_closes_the_publication_and_a_killed_broker_loses_nothing() {
     assert_eq!(world.broker_ends(), Some(0));
 
     // The table itself, with a short time of quiet.
-    let workers = Workers::with_quiet(&world.path("panelgate"), Duration::from_millis(600));
+    let times = Times { quiet: Duration::from_millis(600), ..Times::default() };
+    let workers = Workers::with_times(&world.path("panelgate"), times);
     let assignment = Assignment {
         state: "1".into(),
         account: world.a.user.name.clone(),
@@ -350,7 +351,7 @@ fn a_quiet_worker_closes_the_publication_and_a_killed_broker_loses_nothing() {
     };
     let lease = workers.lease(&assignment).unwrap();
     assert!(lease.is_new() && !workers.lease(&assignment).unwrap().is_new());
-    let time = Duration::from_secs(20);
+    let time = Duration::from_secs(180);
     let status = lease.call(Task::Manage { what: Manage::Status }, &[], time).unwrap();
     assert_eq!(status["published"], false);
     std::thread::sleep(Duration::from_millis(1500));

@@ -13,9 +13,9 @@ use crate::needs_root;
 use crate::servers::{Kind, Server};
 use crate::world::{World, exchange};
 
-/// How often something is killed.
+/// How often something is killed, if the environment does not say how often.
 fn kills() -> u32 {
-    std::env::var("PANELGATE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
+    std::env::var("PANELGATE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(40)
 }
 
 /// The files of a publication. Each says its number all through, each publication has another count of them, and one that no other has.
@@ -39,9 +39,9 @@ fn archive(number: u32) -> Vec<u8> {
 
 /// The number that a text says all through.
 fn number_of(text: &str) -> u32 {
-    let first = text.lines().next().unwrap_or_default();
-    assert!(text.ends_with('\n') && text.lines().all(|line| line == first), "a mixed response");
-    first.strip_prefix("publication ").and_then(|number| number.parse().ok()).expect("a number")
+    let first = text.split_inclusive('\n').next().unwrap_or_default();
+    assert!(text == first.repeat(text.len() / first.len().max(1)), "a mixed response");
+    first.strip_prefix("publication ").and_then(|number| number.trim_end().parse().ok()).expect("a number")
 }
 
 /// All files below a folder.
@@ -130,11 +130,14 @@ fn every_response_is_of_one_publication_whoever_is_killed_and_whenever() {
                 assert!(answer.head.contains(&format!("Content-Length: {}", answer.body.len())), "cut short");
                 newest = number_of(&answer.body);
                 responses.fetch_add(1, Ordering::Relaxed);
+                // Some hundred a second look on, and leave the machine to those who are looked at.
+                std::thread::sleep(Duration::from_millis(2));
             }
         });
         // The reader must end whatever is found here.
         let end = Ends(&over);
         for number in 1..=kills() {
+            let read = responses.load(Ordering::Relaxed);
             let id = internal::start(port, &access, &files.serve(&format!("/{number}"), archive(number)));
             std::thread::sleep(by_chance(usual));
             if number % 2 == 0 {
@@ -158,6 +161,7 @@ fn every_response_is_of_one_publication_whoever_is_killed_and_whenever() {
                 state => panic!("publication {number} is {state} for ever"),
             }
             *ends.entry(state).or_default() += 1;
+            wait_for("a response", || responses.load(Ordering::Relaxed) > read || reader.is_finished());
             assert!(!reader.is_finished(), "the reader has ended");
         }
         drop(end);
@@ -165,7 +169,7 @@ fn every_response_is_of_one_publication_whoever_is_killed_and_whenever() {
     });
     let responses = responses.into_inner();
     eprintln!("killed: {workers} workers, {brokers} brokers; ends: {ends:?}; {responses} responses");
-    assert!(workers >= kills() / 4 && brokers >= kills() / 4 && responses > u64::from(kills()));
+    assert!(workers >= kills() / 4 && brokers >= kills() / 4);
     assert!(ends.contains_key("FINISHED"), "{ends:?}");
     assert_eq!(stands, published(world, &[stands]));
 }

@@ -4,7 +4,6 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use panelgate::gateway::Remote;
@@ -12,38 +11,25 @@ use panelgate::ops::OpenRequest;
 use panelgate::publish::endpoint_access;
 use panelgate::sandbox::{Builder, Options};
 use panelgate::store::{InstallKey, Store};
-use panelgate::sys::users::{self, User};
+use panelgate::sys::users;
 use panelgate::types::WebUrl;
 
+use crate::common::users::SystemUser;
 use crate::common::{self, BUILDER_PASSWORD, BUILDER_USER, chmod, domain, wait_for};
 
 /// A system user of a test, with a home of its own; removed with it.
 pub struct Account {
-    pub user: User,
+    pub user: SystemUser,
     pub site: String,
 }
 
-static NUMBER: AtomicU32 = AtomicU32::new(0);
-static UIDS: AtomicU32 = AtomicU32::new(0);
-
 impl Account {
     fn make(dir: &Path) -> Self {
-        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-        let name = format!("pge{}x{number}", std::process::id());
-        let home = dir.join("home").join(&name);
-        // Somebody else may have the user database locked at this moment.
-        wait_for("a user", || {
-            // One that nobody has had in this run: a process of a test that is over may still have its uid.
-            let uid = 21_001 + std::process::id() % 80 * 100 + UIDS.fetch_add(1, Ordering::SeqCst);
-            let mut command = Command::new("useradd");
-            command.args(["-m", "-s", "/usr/sbin/nologin", "-u", &uid.to_string(), "-d"]);
-            command.arg(&home).arg(&name).stderr(Stdio::null()).status().unwrap().success()
-        });
-        let user = users::by_name(&name).unwrap().unwrap();
-        chmod(&home, 0o711);
-        let account = Self { site: format!("{name}.example"), user };
-        std::fs::create_dir(account.root()).unwrap();
-        account.own(&account.root());
+        let user = SystemUser::make(&dir.join("home"), "/usr/sbin/nologin");
+        user.make_dir(&user.home);
+        chmod(&user.home, 0o711);
+        let account = Self { site: format!("{}.example", user.name), user };
+        account.user.make_dir(&account.root());
         account
     }
 
@@ -53,7 +39,7 @@ impl Account {
     }
 
     pub fn own(&self, path: &Path) {
-        std::os::unix::fs::lchown(path, Some(self.user.uid), Some(self.user.gid)).unwrap();
+        self.user.own(path);
     }
 
     pub fn read(&self, path: &str) -> Option<String> {
@@ -67,19 +53,6 @@ impl Account {
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
-    }
-}
-
-impl Drop for Account {
-    fn drop(&mut self) {
-        for _ in 0..50 {
-            let removed =
-                Command::new("userdel").args(["-f", &self.user.name]).stderr(Stdio::null()).status().unwrap();
-            if removed.success() || users::by_name(&self.user.name).is_ok_and(|user| user.is_none()) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
     }
 }
 

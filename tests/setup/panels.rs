@@ -195,8 +195,20 @@ fn a_dry_run_says_what_and_why_and_changes_nothing() {
         server.install();
         let installed = server.listing();
         server.calls();
-        assert!(server.setup(&["--uninstall", "--dry-run"]).status.success());
-        assert_eq!((server.listing(), server.calls()), (installed, Vec::<String>::new()), "{kind:?}");
+        let would = server.json(&server.setup(&["--uninstall", "--dry-run", "--json"]));
+        let asked = server.calls();
+        assert!(asked.iter().all(|call| call.contains("list")), "{kind:?}: {asked:?}");
+        assert_eq!(server.listing(), installed, "{kind:?}");
+        // It names exactly what the removal takes away, and then nothing.
+        let done = server.json(&server.setup(&["--uninstall", "--json"]));
+        let in_state = |report: &serde_json::Value, state: &str| -> Vec<String> {
+            states(report).into_iter().filter(|(_, now)| now == state).map(|(name, _)| name).collect()
+        };
+        let would = in_state(&would, "todo");
+        assert!(!would.is_empty() && would == in_state(&done, "done"), "{kind:?}: {would:?}");
+        let output = server.setup(&["--uninstall", "--dry-run"]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.ends_with("There is nothing to take away.\n") && !text.contains("to do"), "{text}");
     }
 }
 

@@ -98,7 +98,7 @@ impl Installatron {
     /// The lines of the configuration that lead to it.
     pub fn settings(&self) -> String {
         format!(
-            "[backup.installatron]\nurl = {}\nca_file = {}\ntimeout = 5\n",
+            "[backup.installatron]\nurl = {}\nca_file = {}\ntimeout = 60\n",
             self.server.origin(),
             self.server.ca_file.display()
         )

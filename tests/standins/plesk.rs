@@ -112,7 +112,7 @@ impl Plesk {
     /// The lines of the configuration that lead to it, with its key.
     pub fn settings(&self) -> String {
         format!(
-            "[backup.plesk]\nurl = {}\nca_file = {}\ntimeout = 5\n",
+            "[backup.plesk]\nurl = {}\nca_file = {}\ntimeout = 60\n",
             self.server.origin(),
             self.server.ca_file.display()
         )

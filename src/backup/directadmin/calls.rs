@@ -1,65 +1,22 @@
-//! Calls of DirectAdmin's own port as one account.
+//! Calls of DirectAdmin's own port about backups of one account.
 
-use std::net::{Ipv4Addr, SocketAddr};
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use percent_encoding::percent_decode_str;
-use secrecy::zeroize::Zeroizing;
 use serde_json::Value;
-use ureq::Agent;
-use ureq::http::{HeaderValue, Response, header};
 
-use crate::agent::{self, Settings};
 use crate::backup::archives::ENDINGS;
-use crate::backup::programs;
 use crate::config::PanelConfig;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::limits;
-use crate::panel::{self, Tree};
-use crate::types::{Domain, Username, WebUrl, quote};
+use crate::panel::{DirectAdminPort, Tree};
+use crate::types::{Domain, Username, quote};
 
-/// DirectAdmin's port, with credentials for one account that hold for the moment.
-pub(super) struct Calls {
-    agent: Agent,
-    url: WebUrl,
-    basic: HeaderValue,
-}
+const COMMAND: &str = "CMD_SITE_BACKUP?json=yes";
 
-impl Calls {
-    /// Asks DirectAdmin's program for credentials. The address in its answer must be this machine's; what is called is the name that DirectAdmin's
-    /// configuration says, at this machine, so that the certificate can be checked.
-    pub(super) fn of(tree: &Tree, config: &PanelConfig, account: &Username) -> Result<Self> {
-        let user = format!("--user={account}");
-        let program = tree.path(super::PROGRAM);
-        let output = programs::run(&program, &["api-url", &user], limits::COMMAND_TIME, None)?;
-        // No error may repeat what it printed: a password stands in it.
-        let text = Zeroizing::new(String::from_utf8(output.stdout).unwrap_or_default());
-        let (port, basic) = read_api_url(&text).filter(|_| output.status.success()).ok_or_else(|| {
-            let text =
-                format!("directadmin api-url gives no https address of this machine ({})", output.status);
-            Error::new(ErrorKind::BackupProvider, text)
-        })?;
-        let url = panel::directadmin_address(tree)?;
-        if !url.is_https() {
-            let text = "DirectAdmin has no TLS (ssl=0), so that no credentials are sent to it: enable it";
-            return Err(Error::new(ErrorKind::BackupUnsupported, text));
-        }
-        let agent = agent::build(&Settings {
-            section: "directadmin",
-            ca_file: config.directadmin_ca_file.as_deref(),
-            proxy: None,
-            allow_http: false,
-            secure: true,
-            connect_timeout: limits::PANEL_CALL_TIME,
-            timeout: limits::COMMAND_TIME,
-            connect_to: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
-        })?;
-        let mut basic = HeaderValue::from_str(&basic).map_err(|_| {
-            Error::new(ErrorKind::BackupProvider, "DirectAdmin's credentials cannot stand in a header")
-        })?;
-        basic.set_sensitive(true);
-        Ok(Self { agent, url, basic })
+/// The port, for one account.
+pub(super) struct Calls<'a>(DirectAdminPort<'a>);
+
+impl<'a> Calls<'a> {
+    pub(super) fn of(tree: &'a Tree, config: &PanelConfig, account: &Username) -> Result<Self> {
+        DirectAdminPort::open(tree, config, account, ErrorKind::BackupProvider).map(Self)
     }
 
     /// Queues a backup of a domain.
@@ -71,60 +28,20 @@ impl Calls {
         for (number, item) in items.iter().enumerate() {
             form.append_pair(&format!("select{number}"), item);
         }
-        let request = self.agent.post(self.url.join("CMD_SITE_BACKUP?json=yes").to_string());
-        let response = request
-            .header(header::AUTHORIZATION, &self.basic)
-            .header(header::REFERER, format!("{}/", self.url.origin()))
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .send(form.finish());
-        self.read(response).map(drop)
+        let reply = self.0.post(COMMAND, &form.finish())?;
+        read_reply(reply.status, &reply.body).map(drop).map_err(|(kind, what)| self.0.fail(kind, what))
     }
 
     /// The names of the archives that DirectAdmin lists for a domain.
     pub(super) fn archives(&self, domain: &Domain) -> Result<Vec<String>> {
-        let url = self.url.join(&format!("CMD_SITE_BACKUP?json=yes&domain={domain}&ipp=50"));
-        let request = self.agent.get(url.to_string());
-        let response = request
-            .header(header::AUTHORIZATION, &self.basic)
-            .header(header::REFERER, format!("{}/", self.url.origin()))
-            .call();
-        let reply = self.read(response)?;
+        let reply = self.0.get(&format!("{COMMAND}&domain={domain}&ipp=50"))?;
+        let reply = read_reply(reply.status, &reply.body).map_err(|(kind, what)| self.0.fail(kind, what))?;
         let mut names = Vec::new();
         collect(&reply, &mut names);
         names.sort();
         names.dedup();
         Ok(names)
     }
-
-    fn read(&self, response: std::result::Result<Response<ureq::Body>, ureq::Error>) -> Result<Value> {
-        let origin = self.url.origin();
-        let fail =
-            |what: &str| Error::new(ErrorKind::BackupProvider, format!("DirectAdmin at {origin}: {what}"));
-        let response = response.map_err(|error| fail("it cannot be called").with_source(error))?;
-        let status = response.status().as_u16();
-        let body = response.into_body().into_with_config().limit(limits::BUILDER_REPLY_BYTES).read_to_vec();
-        let body = body.map_err(|error| fail("its answer cannot be read").with_source(error))?;
-        read_reply(status, &body)
-            .map_err(|(kind, what)| Error::new(kind, format!("DirectAdmin at {origin}: {what}")))
-    }
-}
-
-/// Port and `Authorization` of `https://USER:PASSWORD@localhost:PORT`.
-fn read_api_url(text: &str) -> Option<(u16, Zeroizing<String>)> {
-    let rest = text.trim().strip_prefix("https://")?.trim_end_matches('/');
-    let (credentials, place) = rest.rsplit_once('@')?;
-    let (host, port) = place.rsplit_once(':')?;
-    let (user, password) = credentials.split_once(':')?;
-    let plain =
-        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');
-    if !matches!(host, "localhost" | "127.0.0.1" | "[::1]") || !plain(user) || !plain(password) {
-        return None;
-    }
-    let decoded = |text: &str| {
-        percent_decode_str(text).decode_utf8().ok().map(|text| Zeroizing::new(text.into_owned()))
-    };
-    let pair = Zeroizing::new(format!("{}:{}", *decoded(user)?, *decoded(password)?));
-    Some((port.parse().ok()?, Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())))))
 }
 
 /// A reply, or why it is none. A body that begins with `<` is a login page, whatever its status.
@@ -175,28 +92,6 @@ fn collect(value: &Value, names: &mut Vec<String>) {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn credentials_come_only_for_this_machine() {
-        let (port, basic) = read_api_url("https://jsmith:Tk9p%40x@localhost:2222\n").unwrap();
-        assert_eq!(
-            (port, basic.as_str()),
-            (2222, format!("Basic {}", STANDARD.encode("jsmith:Tk9p@x")).as_str())
-        );
-        for bad in [
-            "http://jsmith:x@localhost:2222",
-            "https://jsmith:x@evil.example:2222",
-            "https://jsmith:x@localhost.evil.example:2222",
-            "https://jsmith:x@evil.example/@localhost:2222",
-            "https://jsmith@localhost:2222",
-            "https://localhost:2222",
-            "https://jsmith:@localhost:2222",
-            "https://a:b@localhost:99999",
-            "",
-        ] {
-            assert!(read_api_url(bad).is_none(), "{bad}");
-        }
-    }
 
     #[test]
     fn replies_are_judged_by_their_error() {

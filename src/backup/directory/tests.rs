@@ -127,9 +127,32 @@ fn what_a_killed_run_leaves_is_swept_and_nothing_else() {
     let draft = directory.begin("shop.example", 1, "sitebuilder", 10).unwrap();
     std::mem::forget(draft);
     write(&directory, 2, b"hello");
-    assert_eq!(directory.sweep().unwrap(), 1);
-    assert_eq!(directory.sweep().unwrap(), 0);
+    assert_eq!(directory.sweep(|_| true).unwrap(), 1);
+    assert_eq!(directory.sweep(|_| true).unwrap(), 0);
     assert_eq!(directory.list("shop.example").unwrap().len(), 1);
+    let (ended, goes_on) =
+        (directory.staging("shop.example", 3).unwrap(), directory.staging("shop.example", 4).unwrap());
+    std::fs::write(ended.join("cpmove-bob.tar.gz"), b"half").unwrap();
+    assert_eq!(directory.sweep(|job| job == 4).unwrap(), 1);
+    assert!(!ended.exists() && goes_on.exists());
+}
+
+#[test]
+fn what_is_removed_takes_no_room_though_somebody_reads_it_and_further_names_keep_it() {
+    let (dir, directory) = directory();
+    for job in 1..=3 {
+        write(&directory, job, b"hello");
+    }
+    let names: Vec<String> =
+        directory.list("shop.example").unwrap().into_iter().map(|kept| kept.name).collect();
+    let (held, _) = directory.open_kept("shop.example", &names[0]).unwrap();
+    directory.remove("shop.example", &names[0]).unwrap();
+    assert_eq!(held.metadata().unwrap().len(), 0);
+    let copy = dir.path().join("copy");
+    let (_, kept) = directory.open_kept("shop.example", &names[1]).unwrap();
+    std::fs::hard_link(&kept.path, &copy).unwrap();
+    directory.remove("shop.example", &names[1]).unwrap();
+    assert_eq!(std::fs::read(&copy).unwrap(), b"hello");
 }
 
 #[test]

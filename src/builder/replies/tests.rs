@@ -17,7 +17,7 @@ struct Typed {
 fn reply(status: u16, body: &[u8]) -> Reply {
     let mut buffer = SecretBuffer::new();
     buffer.write_all(body).unwrap();
-    Reply { status, body: buffer, origin: "https://b.example".into(), authorized: true }
+    Reply { status, body: buffer, origin: "https://b.example".into(), authorized: true, wait: None }
 }
 
 fn secrets() -> Secrets<'static> {

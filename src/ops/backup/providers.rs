@@ -34,24 +34,23 @@ pub(super) fn choose<'a>(
 }
 
 pub(super) fn by_kind(context: &Context, kind: ProviderKind) -> Result<Box<dyn BackupProvider + '_>> {
+    let config = &context.config;
     match kind {
         ProviderKind::Project => {
-            Ok(Box::new(ProjectProvider::new(&context.builder, context.store()?, &context.config.backup)))
+            Ok(Box::new(ProjectProvider::new(&context.builder, context.store()?, &config.backup)))
         }
         ProviderKind::Cpanel => {
-            Ok(Box::new(CpanelProvider::new(context.panel.tree(), &context.config.backup)))
+            Ok(Box::new(CpanelProvider::new(context.panel.tree(), &config.panel, &config.backup)))
         }
-        ProviderKind::DirectAdmin => Ok(Box::new(DirectAdminProvider::new(
-            context.panel.tree(),
-            &context.config.panel,
-            &context.config.backup,
-        ))),
+        ProviderKind::DirectAdmin => {
+            Ok(Box::new(DirectAdminProvider::new(context.panel.tree(), &config.panel, &config.backup)))
+        }
         ProviderKind::PleskXml => match context.plesk()?.xml() {
             Some(provider) => Ok(Box::new(provider)),
             None => Err(unused(kind, "[backup.plesk] url is not set")),
         },
         ProviderKind::PleskCli => Ok(Box::new(context.plesk()?.program())),
-        ProviderKind::Installatron => match &context.config.installatron {
+        ProviderKind::Installatron => match &config.installatron {
             Some(settings) => Ok(Box::new(Installatron::new(settings))),
             None => Err(unused(kind, "[backup.installatron] way is not set")),
         },

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ops::Context;
 use crate::types::quote;
 
-/// A backup that may be read to its end, whatever happens to its name meanwhile.
+/// A backup that may be read. It breaks off if it is removed meanwhile: who keeps it open keeps none of its space.
 #[derive(Debug)]
 pub struct ProjectFile {
     /// The file, open for reading, at its beginning. Nobody has compared its bytes with the checksum yet.

@@ -46,7 +46,7 @@ pub fn carried(context: &Context, principal: &Principal, request: &CarryRequest)
     let account = context.panel.account(&request.account)?;
     let carrier = carrier(context, &account, request.staging.as_deref())?;
     let key = context.key()?;
-    let seen = found(context, &carrier, account.name())?.into_iter().map(|found| {
+    let seen = found(context, &carrier, account.name(), None)?.into_iter().map(|found| {
         let Found { site, shelf, size, label, refused } = found;
         let refused = refused
             .or_else(|| not_importable(context, &account, &site, size).err().map(|error| error.to_string()));
@@ -68,7 +68,7 @@ pub(crate) fn take(
     control: &dyn Control,
 ) -> Result<File> {
     let carrier = carrier(context, account, staging)?;
-    let all = found(context, &carrier, account.name())?;
+    let all = found(context, &carrier, account.name(), Some(site))?;
     let found =
         all.into_iter().find(|found| found.site == *site && found.refused.is_none()).ok_or_else(|| {
             let text =
@@ -146,12 +146,38 @@ fn not_importable(context: &Context, account: &Account, site: &Domain, size: u64
     Ok(())
 }
 
-/// What lies in a home and is not there for a backup that runs.
-fn found(context: &Context, carrier: &Carrier, account: &Username) -> Result<Vec<Found>> {
+/// What lies in a home, of one site or all, and is not there for a backup that runs.
+fn found(
+    context: &Context,
+    carrier: &Carrier,
+    account: &Username,
+    site: Option<&Domain>,
+) -> Result<Vec<Found>> {
     let program = &context.config.publish.worker_program;
-    let mut answer = carry::run(program, carrier, What::List, None, limits::CARRY_COPY_TIME)?;
-    let mut found: Vec<Found> = serde_json::from_value(answer["found"].take())
-        .map_err(|error| Error::new(ErrorKind::Internal, "the worker's list is none").with_source(error))?;
+    let end = Instant::now() + limits::CARRY_COPY_TIME;
+    let mut found: Vec<Found> = Vec::new();
+    loop {
+        let after = found.last().map(|last| (last.shelf, last.site.clone()));
+        let what = What::List { site: site.cloned(), after: after.clone() };
+        let left = end.saturating_duration_since(Instant::now());
+        let mut answer = carry::run(program, carrier, what, None, left)?;
+        let page: Vec<Found> = serde_json::from_value(answer["found"].take()).map_err(|error| {
+            Error::new(ErrorKind::Internal, "the worker's list is none").with_source(error)
+        })?;
+        // What a worker says is the account's word: it must come to an end.
+        let goes_on = page.last().is_some_and(|last| Some((last.shelf, last.site.clone())) > after);
+        found.extend(page);
+        if answer["more"] != true || !goes_on {
+            break;
+        }
+        if found.len() >= limits::CARRIED_SHOWN {
+            let text = format!(
+                "more than {} projects lie in the home of account {account}: import those that are meant by their sites",
+                limits::CARRIED_SHOWN
+            );
+            return Err(Error::new(ErrorKind::TooMany, text));
+        }
+    }
     let own = context.store()?.carry(account)?.map(|row| row.run);
     found.retain(|found| {
         found.shelf != Shelf::Backup

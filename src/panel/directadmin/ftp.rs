@@ -1,22 +1,15 @@
 //! FTP accounts by DirectAdmin's own port (`reference/directadmin.md` 5.1, 5.3): `CMD_API_FTP`.
-//!
-//! What may act for the account is asked of DirectAdmin's program, which gives root an address with credentials that soon end; they go into a header.
 //! The name is `NAME@DOMAIN`, the password in the body.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use secrecy::zeroize::Zeroizing;
 use serde_json::Value;
-use ureq::http::{HeaderValue, header};
 
-use crate::error::Result;
-use crate::limits;
+use crate::error::{ErrorKind, Result};
 use crate::panel::ftp::{FtpAccounts, FtpOrder, below_home, refused};
 use crate::panel::{Account, SiteKind};
-use crate::sys::process;
-use crate::types::{Domain, Username, quote, quote_bytes};
+use crate::types::{Domain, Username, quote};
 
-use super::DirectAdmin;
+use super::{DirectAdmin, Port};
 
 const COMMAND: &str = "CMD_API_FTP";
 
@@ -39,16 +32,16 @@ impl FtpAccounts for DirectAdmin {
             ("type", "custom"),
             ("custom_val", directory),
         ];
-        let port = Port::open(self, owner)?;
-        port.post(&fields).or_else(|first| {
+        let accounts = Accounts::of(self, owner)?;
+        accounts.post(&fields).or_else(|first| {
             // One with an old password, perhaps. If not, the first answer says more than the second.
-            let _ = port.delete(domain, order.name);
-            port.post(&fields).map_err(|_| first)
+            let _ = accounts.delete(domain, order.name);
+            accounts.post(&fields).map_err(|_| first)
         })
     }
 
     fn remove(&self, account: &Account, site: &Domain, name: &str) -> Result<()> {
-        Port::open(self, account.name())?.delete(ftp_domain(account, site), name)
+        Accounts::of(self, account.name())?.delete(ftp_domain(account, site), name)
     }
 }
 
@@ -62,37 +55,15 @@ fn ftp_domain<'a>(account: &'a Account, site: &'a Domain) -> &'a Domain {
     above.max_by_key(|domain| domain.as_str().len()).unwrap_or(site)
 }
 
-/// DirectAdmin's port, for one account.
-struct Port<'a> {
-    panel: &'a DirectAdmin,
+/// The FTP accounts of one account, at DirectAdmin's port.
+struct Accounts<'a> {
+    port: Port<'a>,
     owner: &'a Username,
-    authorization: HeaderValue,
 }
 
-impl<'a> Port<'a> {
-    fn open(panel: &'a DirectAdmin, owner: &'a Username) -> Result<Self> {
-        let program = panel.tree.path(&panel.config.directadmin_command);
-        let user = format!("--user={owner}");
-        let output =
-            process::run(&program, &["api-url", &user], limits::COMMAND_OUTPUT_BYTES, limits::COMMAND_TIME)
-                .map_err(|error| {
-                let what = format!("{} gave no answer: check [directadmin] command", program.display());
-                refused(owner, what).with_source(error)
-            })?;
-        let line = Zeroizing::new(String::from_utf8_lossy(output.stdout.trim_ascii()).into_owned());
-        let Some(pair) = credentials(&line).filter(|_| output.status.success()) else {
-            // What it printed may be half of a secret.
-            let said = quote_bytes(output.stderr.trim_ascii());
-            return Err(refused(
-                owner,
-                format!("\"{} api-url\" gave no address ({}): {said}", program.display(), output.status),
-            ));
-        };
-        let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair)));
-        let mut authorization =
-            HeaderValue::from_str(&value).map_err(|_| refused(owner, "its credentials cannot be sent"))?;
-        authorization.set_sensitive(true);
-        Ok(Self { panel, owner, authorization })
+impl<'a> Accounts<'a> {
+    fn of(panel: &'a DirectAdmin, owner: &'a Username) -> Result<Self> {
+        Ok(Self { port: Port::open(&panel.tree, &panel.config, owner, ErrorKind::Publication)?, owner })
     }
 
     /// Removes an account and makes sure that it is gone. Whether the name stands there with its domain or without is not documented, so both are tried.
@@ -109,7 +80,7 @@ impl<'a> Port<'a> {
     }
 
     fn lists(&self, domain: &Domain, name: &str) -> Result<bool> {
-        let body = self.send(None, &format!("{COMMAND}?domain={domain}"))?;
+        let body = self.port.get(&format!("{COMMAND}?domain={domain}"))?.body;
         if is_failure(&body) {
             return Err(refused(
                 self.owner,
@@ -125,51 +96,13 @@ impl<'a> Port<'a> {
     fn post(&self, fields: &[(&str, &str)]) -> Result<()> {
         let form =
             Zeroizing::new(form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish());
-        let body = self.send(Some(&form), COMMAND)?;
+        let body = self.port.post(COMMAND, &form)?.body;
         if !is_failure(&body) {
             return Ok(());
         }
         let what = format!("DirectAdmin refuses {}: {}", fields[0].1, reason(&body));
         Err(refused(self.owner, what))
     }
-
-    fn send(&self, form: Option<&str>, target: &str) -> Result<Vec<u8>> {
-        let (agent, url) = self.panel.sessions.checked_panel(&self.panel.tree, &self.panel.config)?;
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let mut address = url.join(path).to_string();
-        if !query.is_empty() {
-            address = format!("{address}?{query}");
-        }
-        let referer = format!("{}/", url.origin());
-        let authorization = self.authorization.clone();
-        let result = match form {
-            Some(form) => agent
-                .post(address)
-                .header(header::AUTHORIZATION, authorization)
-                .header(header::REFERER, referer)
-                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .send(form),
-            None => agent
-                .get(address)
-                .header(header::AUTHORIZATION, authorization)
-                .header(header::REFERER, referer)
-                .call(),
-        };
-        let fail = |what: &str| refused(self.owner, format!("DirectAdmin at {} {what}", url.origin()));
-        let response = result.map_err(|error| fail("does not answer").with_source(error))?;
-        let body = response.into_body().into_with_config().limit(limits::BUILDER_REPLY_BYTES).read_to_vec();
-        body.map_err(|error| fail("gives an answer that cannot be read").with_source(error))
-    }
-}
-
-/// User and secret of `https://USER:SECRET@localhost:2222`. Only an address of this machine is taken; where they are sent is decided elsewhere.
-fn credentials(line: &str) -> Option<&str> {
-    let (_, rest) = line.split_once("://").filter(|(scheme, _)| matches!(*scheme, "https" | "http"))?;
-    let (pair, host) = rest.rsplit_once('@')?;
-    let host = host.split('/').next()?;
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    let plain = !pair.is_empty() && pair.bytes().all(|byte| byte.is_ascii_graphic()) && pair.contains(':');
-    (plain && matches!(host, "localhost" | "127.0.0.1" | "[::1]")).then_some(pair)
 }
 
 /// A page, a JSON object with an error, or a form that says `error=1`. Anything else that says nothing of success is a failure too.
@@ -208,21 +141,6 @@ fn reason(body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_an_address_of_this_machine_is_taken() {
-        assert_eq!(credentials("https://jsmith:Tk9@localhost:2222"), Some("jsmith:Tk9"));
-        assert_eq!(credentials("https://a:b@[::1]:2222/"), Some("a:b"));
-        for bad in [
-            "",
-            "ftp://a:b@localhost:2222",
-            "https://localhost:2222",
-            "https://a:b@evil.example:2222",
-            "https://a@localhost",
-        ] {
-            assert_eq!(credentials(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn answers_of_either_shape() {

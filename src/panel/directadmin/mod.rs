@@ -8,6 +8,7 @@
 
 mod files;
 mod ftp;
+mod port;
 mod roots;
 mod session;
 mod sites;
@@ -18,8 +19,8 @@ use super::*;
 use crate::limits;
 use crate::types::AccountId;
 
+pub(crate) use port::Port;
 use session::Sessions;
-pub(super) use session::address;
 use sites::SiteReader;
 use user_conf::UserConf;
 

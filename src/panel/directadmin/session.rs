@@ -8,9 +8,8 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use secrecy::zeroize::Zeroizing;
 use sha2::{Digest, Sha256};
@@ -102,38 +101,36 @@ impl Sessions {
         }
     }
 
-    /// The panel's own port, once it is sure that it is the panel who listens there.
-    pub(super) fn checked_panel(&self, tree: &Tree, config: &PanelConfig) -> Result<&(Agent, WebUrl)> {
-        let panel = self.panel(tree, config)?;
-        check_listener(tree, &panel.1)?;
-        Ok(panel)
-    }
-
-    /// Where the panel listens: its name and port from its own configuration, its address always this machine's. The certificate must be the name's.
     fn panel(&self, tree: &Tree, config: &PanelConfig) -> Result<&(Agent, WebUrl)> {
         if let Some(panel) = self.panel.get() {
             return Ok(panel);
         }
-        let url = address(tree)?;
-        let agent = agent::build(&Settings {
-            section: "directadmin",
-            ca_file: config.directadmin_ca_file.as_deref().map(Path::new),
-            proxy: None,
-            allow_http: !url.is_https(),
-            secure: url.is_https(),
-            connect_timeout: limits::PANEL_CALL_TIME,
-            timeout: limits::PANEL_CALL_TIME,
-            connect_to: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, url.port()))),
-        })?;
-        Ok(self.panel.get_or_init(|| (agent, url)))
+        let panel = own_port(tree, config, limits::PANEL_CALL_TIME)?;
+        Ok(self.panel.get_or_init(|| panel))
     }
 }
 
-/// DirectAdmin's own address, by its configuration.
+/// A client of the panel's own port, and where it listens: name and port are its own configuration's, the address is always this machine's. The certificate
+/// must be the name's.
 ///
 /// # Errors
-/// [`ErrorKind::PanelData`].
-pub(in super::super) fn address(tree: &Tree) -> Result<WebUrl> {
+/// [`ErrorKind::PanelData`] if the panel's configuration does not say where; those of the client's own settings.
+pub(super) fn own_port(tree: &Tree, config: &PanelConfig, timeout: Duration) -> Result<(Agent, WebUrl)> {
+    let url = address(tree)?;
+    let agent = agent::build(&Settings {
+        section: "directadmin",
+        ca_file: config.directadmin_ca_file.as_deref(),
+        proxy: None,
+        allow_http: !url.is_https(),
+        secure: url.is_https(),
+        connect_timeout: limits::PANEL_CALL_TIME,
+        timeout,
+        connect_to: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, url.port()))),
+    })?;
+    Ok((agent, url))
+}
+
+fn address(tree: &Tree) -> Result<WebUrl> {
     let content = tree.require(CONF)?;
     let path = tree.path(CONF);
     let conf = KeyValue::parse(&path, &content.bytes, '=')?;
@@ -147,8 +144,11 @@ pub(in super::super) fn address(tree: &Tree) -> Result<WebUrl> {
         .map_err(|fault| fail(&format!("servername or port: {fault}")))
 }
 
-/// Makes sure that a panel without TLS is root's or DirectAdmin's own, before it sees a session and before its word counts.
-fn check_listener(tree: &Tree, url: &WebUrl) -> Result<()> {
+/// Makes sure that a panel without TLS is root's or DirectAdmin's own, before it sees a secret and before its word counts.
+///
+/// # Errors
+/// [`ErrorKind::Unavailable`] if it is not.
+pub(super) fn check_listener(tree: &Tree, url: &WebUrl) -> Result<()> {
     if url.is_https() {
         return Ok(());
     }

@@ -83,6 +83,7 @@ fn complete(site: &Site, next: &mut Manifest, folder: &RelPath, staged: &RelPath
     let (mut stays, mut immovable) = (Vec::new(), false);
     let turn = Turn { folder, goes: &site.manifest, comes: next };
     let untold = tree::visit(&from, &RelPath::root(), limits::PUBLISHED_FILES, &mut |found| {
+        site.steps.one();
         immovable |= found.facts.kind == FileKind::Dir && found.facts.uid != site.root.uid();
         if turn.must_stay(&from, &found)? {
             stays.push(found);
@@ -132,6 +133,7 @@ fn plan_dirs(site: &mut Site, next: &mut Manifest, elsewhere: &dyn Fn(&RelPath) 
 fn plan_puts(site: &mut Site, next: &mut Manifest, elsewhere: &dyn Fn(&RelPath) -> bool) -> Outcome<()> {
     let files: Vec<RelPath> = next.files.keys().filter(|path| elsewhere(path)).cloned().collect();
     for path in files {
+        site.steps.one();
         let exists = site.file_at(&path)?.is_some();
         // The running site's own data count, not those that an archive brings.
         if exists && is_runtime(&path) && !site.is_as_published(&path) {
@@ -169,6 +171,7 @@ fn plan_stale(
 ) -> Outcome<u64> {
     let mut removed = 0;
     for (path, entry) in published.files.iter().filter(|(path, _)| !next.files.contains_key(path)) {
+        site.steps.one();
         if tree::compare(&site.root, path, entry) != Compared::Same {
             continue;
         }

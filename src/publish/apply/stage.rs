@@ -63,6 +63,7 @@ struct Stage<'a> {
 
 impl Stage<'_> {
     fn write<E>(&mut self, path: &RelPath, reader: &mut dyn Read) -> Result<Entry, ApplyFault<E>> {
+        self.site.steps.one();
         self.make_dirs(path.parent())?;
         let mut file = self.staging.create(path, self.site.modes.file)?;
         let (mut hash, mut size) = (sha2::Sha256::new(), 0_u64);
@@ -73,6 +74,7 @@ impl Stage<'_> {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(ApplyFault::Content(path.clone(), error)),
             };
+            self.site.steps.one();
             hash.update(&self.buffer[..count]);
             size += count as u64;
             file.write_all(&self.buffer[..count]).map_err(|error| Fault::io(error, path))?;
@@ -85,6 +87,7 @@ impl Stage<'_> {
         let Some(dir) = dir.filter(|dir| !dir.is_root() && !self.next.dirs.contains(dir)) else {
             return Ok(());
         };
+        self.site.steps.one();
         self.make_dirs(dir.parent())?;
         self.staging.make_dir(&dir, self.site.modes.dir)?;
         self.next.dirs.insert(dir);

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -363,6 +364,15 @@ fn a_document_root_that_is_moved_away_stays_the_one_that_was_opened() {
     });
 }
 
+/// Says that it is over, also when something panics.
+pub(crate) struct Ends<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Another process of the account swaps a directory for a link to the outside, again and again, while files are written, read and removed there.
 #[test]
 fn swapping_directories_for_links_leads_nowhere() {
@@ -375,15 +385,23 @@ fn swapping_directories_for_links_leads_nowhere() {
         symlink(world.outside(""), world.web("evil2")).unwrap();
         let (css, evil) = (world.web("css"), world.web("evil"));
         let (mut done, mut refused) = (0_u32, 0_u32);
+        let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                while Instant::now() < until {
+                while !over.load(Ordering::Relaxed) {
                     let exchange = RenameFlags::EXCHANGE;
                     let here = rustix::fs::CWD;
                     rustix::fs::renameat_with(here, &css, here, &evil, exchange).unwrap();
                 }
             });
-            while Instant::now() < until {
+            // The thread must end whatever is found here.
+            let _end = Ends(&over);
+            // Both must have been seen, however slow the machine is.
+            let go_on = |done: u32, refused: u32| {
+                let now = Instant::now();
+                now < until || ((done == 0 || refused == 0) && now < until + Duration::from_secs(60))
+            };
+            while go_on(done, refused) {
                 for outcome in [
                     world.put("css/new", "new"),
                     world.root.make_dirs(&path("css/deep/x"), 0o755).map(drop),

@@ -108,8 +108,9 @@ impl Site {
         }
         for folder in &found.folders {
             let top = RelPath::from_wire(folder.as_bytes())?;
-            let (root, own) = (&self.root, self.root.uid());
+            let (root, own, steps) = (&self.root, self.root.uid(), &self.steps);
             tree::visit(root, &top, limits::MANIFEST_ENTRIES, &mut |Found { path, facts }| {
+                steps.one();
                 match facts.kind {
                     Kind::Dir => drop(manifest.dirs.insert(path)),
                     Kind::File if facts.uid == own && !is_runtime(&path) && !path.is_reserved() => {

@@ -37,12 +37,15 @@ impl Site {
             self.swap_in(swap, next)?;
         }
         for dir in &change.made {
+            self.steps.one();
             self.root.make_dir(dir, self.modes.dir)?;
         }
         for (path, _) in in_order(&change) {
+            self.steps.one();
             self.place_staged(path)?;
         }
         for (path, touch) in &change.touched {
+            self.steps.one();
             if touch.now.is_none() {
                 self.remove_to_old(path)?;
             }

@@ -33,4 +33,4 @@ mod window;
 pub use adopt::{Adopted, Recognised, recognise};
 pub use record::Kind;
 pub use report::{Closed, Past, Recovery, Status, Undone};
-pub use site::{Site, Temps};
+pub use site::{Site, Steps, Temps};

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::manifest::Manifest;
@@ -36,8 +37,25 @@ pub struct Site {
     pub(crate) open: Option<Open>,
     /// A publication that is complete, but whose records still lie in `open/`: the disk was full.
     pub(crate) untidy: Option<(Change, Closed)>,
+    pub(crate) steps: Steps,
     recovered: Vec<Recovery>,
     _lock: File,
+}
+
+/// Counts what is done with a site's files, so that whoever waits for the end sees that it goes on.
+#[derive(Clone, Debug, Default)]
+pub struct Steps(Arc<AtomicU64>);
+
+impl Steps {
+    /// How many there were since the site was opened.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// One more. For what an archive, a journal or a manifest bounds, and for nothing that another process of the account can make endless.
+    pub(crate) fn one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// A publication under way.
@@ -89,6 +107,7 @@ impl Site {
             manifest,
             untidy: None,
             open: None,
+            steps: Steps::default(),
             recovered: Vec::new(),
             _lock: lock,
         };
@@ -100,6 +119,11 @@ impl Site {
     /// What was found half-done when the site was opened.
     pub fn recovered(&self) -> &[Recovery] {
         &self.recovered
+    }
+
+    /// What is done with the files from now on.
+    pub fn steps(&self) -> Steps {
+        self.steps.clone()
     }
 
     /// The document root.

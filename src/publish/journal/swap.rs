@@ -114,6 +114,7 @@ impl Site {
     /// of `from` if it was served until just now.
     fn carry(&self, turn: &Turn<'_>, from: &Root, to: &Root, fresh: bool) -> Outcome<()> {
         tree::visit(from, &RelPath::root(), limits::PUBLISHED_FILES, &mut |found| {
+            self.steps.one();
             if turn.must_stay(from, &found)? {
                 self.carry_one(from, to, &found, fresh)?;
             }
@@ -149,6 +150,7 @@ impl Site {
     /// What somebody changed in the folder that goes, while the one that comes has its own file there.
     fn set_changed_aside(&self, turn: &Turn<'_>, from: &Root, undone: &mut Undone) -> Outcome<()> {
         tree::visit(from, &RelPath::root(), limits::PUBLISHED_FILES, &mut |Found { path, facts }| {
+            self.steps.one();
             let own = facts.kind == Kind::File && facts.uid == from.uid() && facts.links == 1;
             let in_docroot = turn.in_docroot(&path)?;
             if !own || is_runtime(&in_docroot) {

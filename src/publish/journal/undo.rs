@@ -67,6 +67,7 @@ impl Site {
         if self.marked(UNPUBLISHING)?.as_deref() != Some(RESTORING) {
             let manifest = std::mem::take(&mut self.manifest);
             for (path, entry) in manifest.files.iter().rev() {
+                self.steps.one();
                 match tree::compare(&self.root, path, entry) {
                     Compared::Same => undone.removed += u64::from(self.root.remove_file(path)?),
                     Compared::Changed if !is_runtime(path) => {
@@ -105,6 +106,7 @@ impl Site {
             self.swap_back(base, swap, &old, &mut undone)?;
         }
         for (path, touch) in change.touched.iter().rev() {
+            self.steps.one();
             if touch.before == Before::Nothing {
                 self.take_away(path, touch, &mut undone)?;
             }
@@ -115,6 +117,7 @@ impl Site {
             let _ = self.root.make_dirs(dir, self.modes.dir);
         }
         for (path, touch) in &change.touched {
+            self.steps.one();
             if touch.before != Before::Nothing {
                 self.bring_back(path, touch, &old, &mut undone)?;
             }

@@ -40,7 +40,7 @@ pub(super) fn run(errand: &Errand, received: Received) -> Result<Value> {
         Err(fault) if fault.kind() == FaultKind::Missing && !makes && staging.is_none() => {
             return Ok(match errand.what {
                 What::Clear { .. } => json!({ "removed": 0 }),
-                _ => json!({ "found": [] }),
+                _ => json!({ "found": [], "more": false }),
             });
         }
         Err(fault) => return Err(error_of(&fault)),
@@ -54,7 +54,9 @@ pub(super) fn run(errand: &Errand, received: Received) -> Result<Value> {
             let [file] = exactly(received)?;
             shelves.put(site, label, file).map(|()| json!({ "put": true }))
         }
-        What::List => shelves.list().map(|found| json!({ "found": found })),
+        What::List { site, after } => shelves
+            .list(site.as_ref(), after.as_ref())
+            .map(|(found, more)| json!({ "found": found, "more": more })),
         What::Take { site, shelf } => {
             let [pipe] = exactly(received)?;
             shelves.take(site, *shelf, pipe).map(|size| json!({ "size": size }))
@@ -123,23 +125,34 @@ impl Shelves {
         Ok(temp)
     }
 
-    fn list(&self) -> Outcome<Vec<Found>> {
-        let mut found = Vec::new();
+    /// What lies there, and whether there is more than fits into an answer.
+    fn list(&self, only: Option<&Domain>, after: Option<&(Shelf, Domain)>) -> Outcome<(Vec<Found>, bool)> {
+        let mut places = Vec::new();
         for shelf in [Shelf::Backup, Shelf::Restored] {
             let items = match self.base.list(&name(shelf.name())) {
                 Err(fault) if fault.kind() == FaultKind::Missing => continue,
                 items => items?,
             };
-            let mut sites: Vec<_> =
-                items.iter().filter_map(|item| Some((site_of(&item.name, PROJECT)?, item.facts))).collect();
-            sites.sort_by(|a, b| a.0.cmp(&b.0));
-            for (site, facts) in sites.into_iter().take(limits::CARRIED_SHOWN) {
-                let refused = self.refuses(&facts).map(str::to_owned);
-                let label = if refused.is_none() { self.label(shelf, &site)? } else { None };
-                found.push(Found { site, shelf, size: facts.size, label, refused });
-            }
+            let sites = items.iter().filter_map(|item| Some((site_of(&item.name, PROJECT)?, item.facts)));
+            places.extend(sites.map(|(site, facts)| ((shelf, site), facts)));
         }
-        Ok(found)
+        places.retain(|(place, _)| {
+            only.is_none_or(|only| place.1 == *only) && after.is_none_or(|after| place > after)
+        });
+        places.sort_by(|a, b| a.0.cmp(&b.0));
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        for ((shelf, site), facts) in places {
+            let refused = self.refuses(&facts).map(str::to_owned);
+            let label = if refused.is_none() { self.label(shelf, &site)? } else { None };
+            let next = Found { site, shelf, size: facts.size, label, refused };
+            bytes += serde_json::to_vec(&next).map_or(0, |text| text.len() + 1);
+            // Half of a message: there is something around it.
+            if bytes > limits::WORKER_MESSAGE_BYTES / 2 && !found.is_empty() {
+                return Ok((found, true));
+            }
+            found.push(next);
+        }
+        Ok((found, false))
     }
 
     /// Writes a project into a pipe; gives its length.

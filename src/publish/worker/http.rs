@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::publish::confine::{Fault, FaultKind, Item, Kind, Modes};
-use crate::publish::journal::{self, Closed, Past, Recovery, Temps};
+use crate::publish::journal::{self, Closed, Past, Recovery, Steps, Temps};
 use crate::sys::sandbox::{self, Wall};
 use crate::types::{RelPath, SiteKey};
 
@@ -40,6 +40,7 @@ pub enum Verb {
 pub(super) struct Site {
     files: Mutex<journal::Site>,
     temps: Temps,
+    steps: Steps,
 }
 
 /// How long a worker waits for the one before it, which may still be closing the publication.
@@ -60,14 +61,19 @@ impl Site {
                 other => break other.map_err(|fault| error_of(&fault))?,
             }
         };
-        let temps = files.temps();
-        Ok(Self { files: Mutex::new(files), temps })
+        let (temps, steps) = (files.temps(), files.steps());
+        Ok(Self { files: Mutex::new(files), temps, steps })
     }
 
     /// Lets this process reach nothing but the document root and the state of its publications.
     pub(super) fn confine(&self) -> io::Result<Wall> {
         let files = self.files();
         sandbox::confine_below(&[files.root().as_fd(), files.state().as_fd()])
+    }
+
+    /// What is done with the files.
+    pub(super) fn steps(&self) -> &Steps {
+        &self.steps
     }
 
     /// What a worker that was killed had left, in words for the log.

@@ -116,6 +116,13 @@ pub struct FileTask {
     pub length: u64,
 }
 
+impl Task {
+    /// Whether it is about files of the account alone, and nobody at the other end of a connection makes it slow: it must go on then.
+    pub(super) fn must_go_on(&self) -> bool {
+        !matches!(self, Self::File(_))
+    }
+}
+
 /// What can be done with a site's publications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -139,7 +146,7 @@ pub(super) struct Order {
     pub(super) task: Task,
 }
 
-/// What a worker says about an order: exactly one of the two is there. Number 0 is the worker itself: ready, or why not.
+/// What a worker says about an order: exactly one of the three is there. Number 0 is the worker itself: ready, or why not.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Report {
     /// The order's number.
@@ -150,6 +157,9 @@ pub(super) struct Report {
     /// Why there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<Failure>,
+    /// It is not done yet: how many steps the worker has done so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) steps: Option<u64>,
 }
 
 /// An error on its way from a worker.
@@ -176,12 +186,17 @@ impl Manage {
 impl Report {
     pub(super) fn of(id: u64, result: Result<Value>) -> Self {
         match result {
-            Ok(value) => Self { id, ok: Some(value), error: None },
+            Ok(value) => Self { id, ok: Some(value), ..Self::default() },
             Err(error) => {
                 let failure = Failure { kind: error.kind().name().to_owned(), message: error.chain() };
-                Self { id, ok: None, error: Some(failure) }
+                Self { id, error: Some(failure), ..Self::default() }
             }
         }
+    }
+
+    /// That an order goes on.
+    pub(super) fn going_on(id: u64, steps: u64) -> Self {
+        Self { id, steps: Some(steps), ..Self::default() }
     }
 
     /// The result, with what an account may have written into it made harmless.

@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -215,9 +216,33 @@ fn take_orders(socket: BorrowedFd<'_>, site: &Arc<Site>) {
 /// Carries out an order, unless somebody has taken it already, and reports.
 fn do_job(site: &Site, id: u64, job: &Mutex<Option<(Task, Received)>>) {
     let Some((task, received)) = job.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-    let result = catch_unwind(AssertUnwindSafe(|| carry_out(site, task, received)));
+    let must_go_on = task.must_go_on();
+    let work = || catch_unwind(AssertUnwindSafe(|| carry_out(site, task, received)));
+    let result = if must_go_on { telling(site, id, work) } else { work() };
     let stopped = |_| Err(Error::new(ErrorKind::Panic, "a function stopped half-way"));
     say(&Report::of(id, result.unwrap_or_else(stopped)));
+}
+
+/// Does some work, and says meanwhile how many steps were done.
+fn telling<T>(site: &Site, id: u64, work: impl FnOnce() -> T) -> T {
+    std::thread::scope(|scope| {
+        let (over, is_over) = std::sync::mpsc::channel::<()>();
+        let tell = move || {
+            let mut told = 0;
+            while is_over.recv_timeout(limits::WORKER_TELL_TIME) == Err(RecvTimeoutError::Timeout) {
+                let now = site.steps().count();
+                if now > told {
+                    say(&Report::going_on(id, now));
+                    told = now;
+                }
+            }
+        };
+        // Without a thread, as where the account has as many as it may have, nothing is told: the work has less time then.
+        let _ = std::thread::Builder::new().stack_size(128 * 1024).spawn_scoped(scope, tell);
+        let done = work();
+        drop(over);
+        done
+    })
 }
 
 fn carry_out(site: &Site, task: Task, received: Received) -> Result<Value> {

@@ -19,6 +19,8 @@ use crate::publish::worker::{self, Assignment, Order, Report, Task};
 use crate::sys::descriptors;
 use crate::types::quote;
 
+use super::Times;
+
 /// A worker process and what it was told.
 pub(super) struct Link {
     assignment: Assignment,
@@ -49,11 +51,27 @@ enum Phase {
     Gone,
 }
 
-/// An order that has no report yet.
+/// An order that has no result yet.
 struct Given {
     at: Instant,
+    /// Whether it must go on by itself ([`Task::must_go_on`]).
+    must_go_on: bool,
+    /// How many steps the worker has done since.
+    steps: u64,
     /// Who waits for the result; nobody for requests that the worker answers itself.
     tell: Option<Sender<Result<Value>>>,
+}
+
+impl Given {
+    /// When the worker hangs if there is no result by then. Who does nothing has little time; nobody has for ever.
+    fn end(&self, times: &Times) -> Instant {
+        if !self.must_go_on {
+            return self.at + limits::PUT_TIME + limits::PUT_SILENCE;
+        }
+        let steps = u32::try_from(self.steps).unwrap_or(u32::MAX);
+        let time = times.task.saturating_add(times.step.saturating_mul(steps));
+        self.at + time.min(limits::PUBLICATION_TIME)
+    }
 }
 
 impl Link {
@@ -152,7 +170,7 @@ impl Link {
         if !matches!(state.phase, Phase::Working) {
             return Err(self.lost());
         }
-        let id = state.last + 1;
+        let (id, must_go_on) = (state.last + 1, task.must_go_on());
         let text = serde_json::to_vec(&Order { id, task }).map_err(|error| {
             Error::new(ErrorKind::Internal, "an order cannot be written").with_source(error)
         })?;
@@ -162,7 +180,7 @@ impl Link {
         // Under the lock, so that the report cannot come before the order is in the table.
         descriptors::send(&self.socket, &text, fds, false).map_err(|error| self.lost().with_source(error))?;
         state.last = id;
-        state.orders.insert(id, Given { at: Instant::now(), tell });
+        state.orders.insert(id, Given { at: Instant::now(), must_go_on, steps: 0, tell });
         Ok(())
     }
 
@@ -201,6 +219,8 @@ impl Link {
         let mut state = self.lock();
         if state.phase != Phase::Gone {
             state.phase = Phase::Killed;
+            // Whoever waits for a result need not wait until the kernel lets the process go.
+            state.orders.clear();
             if let Err(error) = state.child.kill() {
                 log::error!("the worker of account {} cannot be killed: {error}", self.assignment.account);
             }
@@ -208,16 +228,17 @@ impl Link {
     }
 
     /// Hears what the worker says until it is gone. `ask_to_end` is called when it has been quiet for that long; it says whether it was told to end.
-    pub(super) fn watch(&self, quiet: Duration, ask_to_end: impl Fn() -> bool) {
+    pub(super) fn watch(&self, times: &Times, ask_to_end: impl Fn() -> bool) {
+        let quiet = times.quiet;
         loop {
             let now = Instant::now();
             let next = {
                 let state = self.lock();
-                let oldest = state.orders.values().map(|given| given.at).min();
-                let stuck = oldest.map(|at| at + limits::PUT_TIME + limits::PUT_SILENCE);
+                let stuck = state.orders.values().map(|given| given.end(times)).min();
                 match state.phase {
+                    // What it was doing when it was told to end comes first.
                     Phase::Ending(since) => {
-                        since + stuck.map_or(limits::WORKER_CLOSE_TIME, |_| limits::PUT_TIME)
+                        stuck.unwrap_or(since.max(state.busy) + limits::WORKER_CLOSE_TIME)
                     }
                     Phase::Working if state.is_idle() => state.busy + quiet,
                     Phase::Working => stuck.unwrap_or(now + quiet),
@@ -225,7 +246,15 @@ impl Link {
                 }
             };
             // Leases change without a word from the worker: looked at from time to time.
-            if self.is_readable(next.min(now + quiet.min(Duration::from_secs(5)))) {
+            let readable = self.is_readable(next.min(now + quiet.min(Duration::from_secs(5))));
+            if self.is_stopped() {
+                log::warn!(
+                    "the worker of account {} was stopped by somebody and is killed",
+                    self.assignment.account
+                );
+                self.kill();
+                break;
+            } else if readable {
                 match self.report() {
                     Ok(Some(report)) => self.take(report),
                     Ok(None) => break,
@@ -235,19 +264,12 @@ impl Link {
                         break;
                     }
                 }
-            } else if self.is_stopped() {
-                log::warn!(
-                    "the worker of account {} was stopped by somebody and is killed",
-                    self.assignment.account
-                );
-                self.kill();
-                break;
             } else if Instant::now() >= next {
                 let idle = self.idle_since().is_some_and(|since| since.elapsed() >= quiet);
                 let working = !self.is_over();
                 if working && idle {
                     ask_to_end();
-                } else if !working || self.is_stuck() {
+                } else if !working || self.is_stuck(times) {
                     log::warn!(
                         "the worker of account {} had to be killed: it hangs",
                         self.assignment.account
@@ -260,18 +282,19 @@ impl Link {
         self.reap();
     }
 
-    /// Whether the account has stopped it (SIGSTOP): it would keep its place for as long as the account likes.
+    /// Whether the account has stopped it (SIGSTOP), or had since it was started: it would keep its place for as long as the account likes.
     fn is_stopped(&self) -> bool {
         let state = self.lock();
-        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED;
         // Looking takes nothing away: its end is waited for elsewhere.
+        let options = options | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         waitid(WaitId::Pid(Pid::from_child(&state.child)), options)
-            .is_ok_and(|status| status.is_some_and(|status| status.stopped()))
+            .is_ok_and(|status| status.is_some_and(|status| status.stopped() || status.continued()))
     }
 
-    fn is_stuck(&self) -> bool {
-        let longest = limits::PUT_TIME + limits::PUT_SILENCE;
-        self.lock().orders.values().any(|given| given.at.elapsed() >= longest)
+    fn is_stuck(&self, times: &Times) -> bool {
+        let now = Instant::now();
+        self.lock().orders.values().any(|given| now >= given.end(times))
     }
 
     /// Waits for the process's end, and tells everybody who waits for it. One that the kernel keeps makes that long.
@@ -357,6 +380,14 @@ impl Link {
             };
         }
         let mut state = self.lock();
+        if state.phase == Phase::Killed {
+            // Nobody waits for it any more.
+            return;
+        }
+        if let (Some(steps), Some(given)) = (report.steps, state.orders.get_mut(&report.id)) {
+            given.steps = given.steps.max(steps);
+            return log::debug!("publication of account {account}: {steps} steps so far");
+        }
         state.busy = Instant::now();
         let Some(given) = state.orders.remove(&report.id) else {
             drop(state);
@@ -393,6 +424,23 @@ impl Drop for Link {
         if state.phase != Phase::Gone {
             let _ = state.child.kill();
             let _ = state.child.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_goes_on_has_more_time_and_nobody_has_for_ever() {
+        let (at, times) = (Instant::now(), Times::default());
+        let given = |must_go_on, steps| Given { at, must_go_on, steps, tell: None }.end(&times) - at;
+        assert_eq!(given(false, 0), limits::PUT_TIME + limits::PUT_SILENCE);
+        assert_eq!(given(true, 0), limits::WORKER_TASK_TIME);
+        assert_eq!(given(true, 3000), limits::WORKER_TASK_TIME + limits::WORKER_STEP_TIME * 3000);
+        for steps in [1_000_000, u64::MAX] {
+            assert_eq!(given(true, steps), limits::PUBLICATION_TIME);
         }
     }
 }

@@ -22,12 +22,29 @@ use link::Link;
 pub struct Workers {
     /// The program that is a worker, if the running one is not.
     program: PathBuf,
-    quiet: Duration,
+    times: Times,
     table: Mutex<Table>,
     /// A slot has changed.
     changed: Condvar,
     /// How many requests of each account wait for a worker. Locked by itself, or while the table is.
     waiting: Mutex<HashMap<String, usize>>,
+}
+
+/// How long workers may do nothing, or little.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// See [`limits::WORKER_QUIET`].
+    pub quiet: Duration,
+    /// See [`limits::WORKER_TASK_TIME`].
+    pub task: Duration,
+    /// See [`limits::WORKER_STEP_TIME`].
+    pub step: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { quiet: limits::WORKER_QUIET, task: limits::WORKER_TASK_TIME, step: limits::WORKER_STEP_TIME }
+    }
 }
 
 #[derive(Default)]
@@ -57,14 +74,14 @@ enum State {
 impl Workers {
     /// No workers yet. `program` is what is started, where the running program cannot be a worker itself.
     pub fn new(program: &Path) -> Arc<Self> {
-        Self::with_quiet(program, limits::WORKER_QUIET)
+        Self::with_times(program, Times::default())
     }
 
-    /// As [`Workers::new`], with another time of quiet than [`limits::WORKER_QUIET`].
-    pub fn with_quiet(program: &Path, quiet: Duration) -> Arc<Self> {
+    /// As [`Workers::new`], with other times.
+    pub fn with_times(program: &Path, times: Times) -> Arc<Self> {
         Arc::new(Self {
             program: program.to_owned(),
-            quiet,
+            times,
             table: Mutex::default(),
             changed: Condvar::new(),
             waiting: Mutex::default(),
@@ -183,7 +200,7 @@ impl Workers {
         if ending {
             link.end();
         }
-        link.watch(self.quiet, || self.mark_ending(&link));
+        link.watch(&self.times, || self.mark_ending(&link));
         self.forget(&link);
     }
 

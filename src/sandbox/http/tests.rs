@@ -5,14 +5,12 @@ use std::time::{Duration, Instant};
 use super::*;
 
 fn limits() -> Limits {
-    Limits {
-        head_bytes: 1000,
-        body_bytes: 100,
-        connections: 2,
-        request_time: Duration::from_millis(400),
-        idle_time: Duration::from_millis(400),
-    }
+    Limits { head_bytes: 1000, body_bytes: 100, connections: 2, request_time: LONG, idle_time: LONG }
 }
+
+/// More than any test takes.
+const LONG: Duration = Duration::from_secs(120);
+const SHORT: Duration = Duration::from_millis(400);
 
 fn server() -> Server {
     server_with(limits())
@@ -93,7 +91,7 @@ fn what_is_not_offered_or_ambiguous_is_refused() {
 
 #[test]
 fn a_dripping_client_is_told_and_a_silent_one_is_left() {
-    let server = server();
+    let server = server_with(Limits { request_time: SHORT, ..limits() });
     let mut stream = connect(&server);
     let begin = Instant::now();
     for byte in b"GET / HTTP/1.1\r\nHost: x\r\nA: ".iter().chain([b'a'; 100].iter()) {
@@ -108,7 +106,8 @@ fn a_dripping_client_is_told_and_a_silent_one_is_left() {
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    assert!(begin.elapsed() < Duration::from_secs(30));
+    assert!(begin.elapsed() < LONG / 2);
+    let server = server_with(Limits { idle_time: SHORT, ..limits() });
     assert_eq!(talk(&server, b""), "");
 }
 
@@ -141,8 +140,7 @@ fn a_bad_field_or_a_panicking_handler_harms_one_answer_only() {
 
 #[test]
 fn connections_are_counted_and_end_with_the_server() {
-    let long = Duration::from_secs(120);
-    let mut server = server_with(Limits { request_time: long, idle_time: long, ..limits() });
+    let mut server = server();
     let mut first = connect(&server);
     let mut second = connect(&server);
     for stream in [&mut first, &mut second] {
@@ -152,7 +150,7 @@ fn connections_are_counted_and_end_with_the_server() {
     assert_eq!(talk(&server, b""), "", "the third is closed at once");
     let begin = Instant::now();
     server.stop();
-    assert!(begin.elapsed() < long / 2, "an idle connection does not hold the end up");
+    assert!(begin.elapsed() < LONG / 2, "an idle connection does not hold the end up");
     let mut rest = Vec::new();
     let _ = first.read_to_end(&mut rest);
     assert!(TcpStream::connect(server.address()).is_err());

@@ -90,3 +90,28 @@ fn killed_at_any_point_no_half_project_has_a_name_and_nothing_stays() {
     assert_eq!(world.detach(alice)["removed"], 1);
     assert_eq!(alice.left(), Vec::<String>::new());
 }
+
+#[test]
+fn an_end_that_comes_while_projects_are_still_put_there_leaves_nothing() {
+    needs_root!();
+    let world = CarryWorld::start("carry = yes");
+    world.builder.set_project(&world.alice.site, crate::world::project(16 << 20));
+    world.back_up();
+    let alice = &world.alice;
+    let name = Username::new(&alice.user.name).unwrap();
+    for _ in 0..4 {
+        let mut attach = world
+            .command(&["backup", "attach", &alice.user.name])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for("the beginning", || {
+            world.store().carry(&name).unwrap().is_some() || attach.try_wait().unwrap().is_some()
+        });
+        // Whichever of the two comes first, and whether or not this one finds the directory locked.
+        world.run(&["backup", "detach", &alice.user.name]);
+        attach.wait().unwrap();
+        assert_eq!(alice.left(), Vec::<String>::new());
+    }
+}

@@ -240,3 +240,33 @@ fn what_came_back_is_the_accounts_word() {
     let files = std::fs::read_dir(world.path("state/backups")).unwrap();
     assert!(files.flatten().all(|entry| entry.file_name().to_str() == Some(&alice.site)));
 }
+
+#[test]
+fn many_projects_that_came_back_are_all_listed_and_the_last_can_be_taken() {
+    needs_root!();
+    let world = CarryWorld::start("carry = yes");
+    let alice = &world.alice;
+    alice.make_shelf();
+    let write = |path: &Path, bytes: &[u8]| {
+        std::fs::write(path, bytes).unwrap();
+        alice.own(path);
+    };
+    let others = 400;
+    for number in 0..others {
+        write(&alice.base().join(format!("backup/a{number:03}.example.sitebuilder")), b"x");
+    }
+    // Labels are the account's word too: those of an answer must fit into it.
+    for number in 0..20 {
+        let label = json!({ "run": "x".repeat(3000), "made": 7, "size": 1, "sha256": "00", "seal": "00" });
+        let path = alice.base().join(format!("backup/a{number:03}.example.json"));
+        write(&path, label.to_string().as_bytes());
+    }
+    write(&alice.project(), b"the last of all");
+    let list = world.carried(alice);
+    let sites: Vec<&str> = list.as_array().unwrap().iter().map(|one| one["site"].as_str().unwrap()).collect();
+    assert_eq!((sites.len(), sites.last().copied()), (others + 1, Some(alice.site.as_str())));
+    let import = ["backup", "import", &alice.site, "--carried", "--yes", "--account", &alice.user.name];
+    assert_eq!(world.code(&import).0, 0);
+    assert_eq!(world.code(&["jobs", "--once"]).0, 0);
+    assert_eq!(world.json(&["backup", "list", &alice.site])[0]["size"], 15);
+}

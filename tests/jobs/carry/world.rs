@@ -3,48 +3,34 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use panelgate::sandbox::{Builder, Options};
 use panelgate::store::{Binding, JobsLock, Store};
-use panelgate::sys::users::{self, User};
 use panelgate::types::{Domain, Username};
 use serde_json::Value;
 
+use crate::common::users::SystemUser;
 use crate::common::{BUILDER_PASSWORD, BUILDER_USER, chmod, wait_for};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_panelgate");
 
-static NUMBER: AtomicU32 = AtomicU32::new(0);
-
 /// A system user of a test with one site, and a home that goes with it.
 pub struct Account {
-    pub user: User,
+    pub user: SystemUser,
     pub site: String,
 }
 
 impl Account {
     fn make(dir: &Path) -> Self {
-        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-        let name = format!("pgt{}x{number}", std::process::id());
-        let home = dir.join("home").join(&name);
-        // Somebody else may have the user database locked at this moment.
-        wait_for("a user", || {
-            let mut command = Command::new("useradd");
-            command.args(["-m", "-s", "/usr/sbin/nologin", "-K", "UID_MIN=30001", "-d"]);
-            command.arg(&home).arg(&name).stderr(Stdio::null()).status().unwrap().success()
-        });
-        let user = users::by_name(&name).unwrap().unwrap();
-        chmod(&home, 0o711);
-        let account = Self { site: format!("{name}.example"), user };
-        std::fs::create_dir(home.join("public_html")).unwrap();
-        account.own(&home.join("public_html"));
-        account
+        let user = SystemUser::make(&dir.join("home"), "/usr/sbin/nologin");
+        user.make_dir(&user.home);
+        chmod(&user.home, 0o711);
+        user.make_dir(&user.home.join("public_html"));
+        Self { site: format!("{}.example", user.name), user }
     }
 
     pub fn own(&self, path: &Path) {
-        std::os::unix::fs::lchown(path, Some(self.user.uid), Some(self.user.gid)).unwrap();
+        self.user.own(path);
     }
 
     pub fn home(&self) -> &Path {
@@ -90,19 +76,6 @@ impl Account {
         }
         found.sort();
         found
-    }
-}
-
-impl Drop for Account {
-    fn drop(&mut self) {
-        for _ in 0..50 {
-            let removed =
-                Command::new("userdel").args(["-f", &self.user.name]).stderr(Stdio::null()).status().unwrap();
-            if removed.success() || users::by_name(&self.user.name).is_ok_and(|user| user.is_none()) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
     }
 }
 

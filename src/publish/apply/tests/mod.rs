@@ -177,6 +177,44 @@ fn two_publications_then_back_and_away() {
 }
 
 #[test]
+fn clocks_that_jump_lose_no_orders() {
+    use std::time::{Duration, SystemTime};
+    let decade = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+    for (may_swap, first, second) in [
+        (true, SystemTime::now() + decade, SystemTime::now() - decade),
+        (true, SystemTime::now() - decade, SystemTime::now() + decade),
+        (false, SystemTime::now() + decade, SystemTime::now() - decade),
+        (false, SystemTime::now() - decade, SystemTime::now() + decade),
+    ] {
+        let home = Home::new();
+        let mut site = home.open();
+        publish(&mut site, Memory::new(FIRST), may_swap).unwrap();
+        let orders = |text: &str, at: SystemTime| {
+            std::fs::write(home.web("sitepro/store.json"), text).unwrap();
+            // All that was published before has the time of that clock too.
+            for name in ["sitepro/store.json", "sitepro/index.php", "index.php"] {
+                std::fs::File::options().write(true).open(home.web(name)).unwrap().set_modified(at).unwrap();
+            }
+        };
+        orders("orders", first);
+        // It brings a file of that name, which is newer or older than the one that is there.
+        publish(&mut site, Memory::new(SECOND), may_swap).unwrap();
+        assert_eq!(
+            home.contents(),
+            with(&SECOND, &[("blog/post", "customer's"), ("sitepro/store.json", "orders")])
+        );
+        orders("more orders", second);
+        site.undo().unwrap();
+        assert_eq!(
+            home.contents(),
+            with(&FIRST, &[("blog/post", "customer's"), ("sitepro/store.json", "more orders")]),
+            "swap {may_swap}"
+        );
+        home.assert_clean();
+    }
+}
+
+#[test]
 fn going_back_before_the_first_publication_keeps_orders() {
     for may_swap in [true, false] {
         let home = Home::new();
