@@ -153,7 +153,12 @@ mod tests {
 
         let pool = Pool::start(1, 1).unwrap();
         let (go, wait) = std::sync::mpsc::channel::<()>();
-        assert!(pool.submit(Box::new(move || drop(wait.recv()))).is_ok());
+        assert!(
+            pool.submit(Box::new(move || {
+                let _ = wait.recv();
+            }))
+            .is_ok()
+        );
         assert!(!pool.finish(Duration::from_millis(50)));
         drop(go);
     }
