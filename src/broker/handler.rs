@@ -1,6 +1,7 @@
 //! From a request to an answer: decode, find out who it is, let the use cases decide and act, encode.
 
 mod call;
+mod open;
 
 use std::fs::File;
 use std::os::unix::net::UnixStream;
@@ -21,20 +22,21 @@ use crate::ops::backup::{self, ProjectFile};
 use crate::ops::event::{self, RefreshRequest};
 use crate::ops::policy::{self, Operation};
 use crate::ops::quota::Quota;
-use crate::ops::{self, Context, OpenRequest, Principal, admin, published};
+use crate::ops::{self, Context, Principal, admin, published};
 use crate::store::{AuditEntry, JobFacts, JobsLock, Store};
 use crate::sys::clock;
 use crate::types::{Reference, Username, quote};
 
 use super::examination::Examination;
-use super::lane::{Lane, Whose};
+use super::lane::Lane;
 use super::protocol::{self, Answer, Request};
 use super::publication::{Admission, Endpoint, Places, Promise, Taken};
-use super::shares::{Share, Shares};
+use super::shares::Shares;
 use super::wire::{
-    Admitted, AuditArgs, BackupArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs,
-    RefreshArgs, RevokeArgs, WireOverview,
+    Admitted, AuditArgs, BackupArgs, ClaimArgs, ManageArgs, OverviewArgs, PublishArgs, RefreshArgs,
+    RevokeArgs, WireOverview,
 };
+pub(super) use open::Opening;
 
 /// What all requests share.
 pub(super) struct Desk {
@@ -152,19 +154,6 @@ impl Desk {
         }
     }
 
-    /// Opens a site, when its turn has come.
-    pub(super) fn open_site(&self, opening: &Opening) -> Answer {
-        let Opening { context, principal, request, .. } = opening;
-        // This one logs itself, for callers in this process too.
-        match ops::open(context, principal, request).and_then(|session| value(&Opened::of(&session))) {
-            Ok(opened) => {
-                self.counts.opened.fetch_add(1, Ordering::Relaxed);
-                Answer::ok(opened)
-            }
-            Err(error) => self.refused(told(principal, request.reference, &error)),
-        }
-    }
-
     fn refused(&self, refusal: Answer) -> Answer {
         self.counts.refused.fetch_add(1, Ordering::Relaxed);
         refusal
@@ -209,15 +198,11 @@ impl Desk {
         if operation == Operation::CallBuilder {
             return self.call_builder(context, &logged, args, stream);
         }
-        if operation != Operation::OpenSite {
-            let asked = Asked { operation, args, reference, load };
-            return logged.end(self.look_or_manage(context, principal, &asked)).map(Done::Value);
+        if operation == Operation::OpenSite {
+            return self.prepare_opening(context, &logged, args);
         }
-        let args: OpenArgs = logged.end(read(args))?;
-        let share = logged.end(self.shares.take(principal, args.account()))?;
-        let request = logged.end(args.into_request(reference))?;
-        let (context, principal) = (Arc::clone(context), principal.clone());
-        Ok(Done::Opening(Box::new(Opening { context, principal, request, _share: share })))
+        let asked = Asked { operation, args, reference, load };
+        logged.end(self.look_or_manage(context, principal, &asked)).map(Done::Value)
     }
 
     /// All operations but those that log themselves.
@@ -404,21 +389,6 @@ pub(super) enum Heard<'a> {
     Answer(Answer, Further<'a>),
     /// It is an opening, which takes its turn with the others: [`Desk::openings`], then [`Desk::open_site`].
     Opening(Box<Opening>),
-}
-
-/// An opening that somebody is entitled to ask for.
-pub(super) struct Opening {
-    context: Arc<Context>,
-    principal: Principal,
-    request: OpenRequest,
-    _share: Option<Share>,
-}
-
-impl Opening {
-    /// Whose turn it takes.
-    pub(super) fn whose(&self) -> Whose {
-        self.principal.own_account().or(self.request.account.as_ref()).cloned()
-    }
 }
 
 /// What follows the answer.
