@@ -1,7 +1,7 @@
 //! One loop that accepts and reads, and a pool that works.
 //!
 //! The loop never blocks: it reads what has arrived, drops who is slow or over its cap, and hands complete requests to the pool. A thread of the pool
-//! works on one request, writes the answer and closes the connection. Openings wait for the builder: they go on in a lane of their own, see [`super::lane`].
+//! works on one request, writes the answer and closes the connection. Openings wait for the builder: they go on in a lane of their own, see `lane.rs`.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
