@@ -51,10 +51,10 @@ impl Installed {
         self.dir.path().join(name).display().to_string()
     }
 
-    /// Python as the scripts are run, in an empty environment, as this user; five minutes at most.
+    /// Python as the scripts are run, in an empty environment, as this user; twenty minutes at most.
     fn python(&self, uid: u32, words: &[&str]) -> Output {
         let mut command = Command::new("timeout");
-        command.args(["--kill-after=5", "300", "python3", "-I", "-B"]).args(words).current_dir("/");
+        command.args(["--kill-after=5", "1200", "python3", "-I", "-B"]).args(words).current_dir("/");
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).stdin(Stdio::null());
         if common::is_root() && uid != 0 {
             command.uid(uid).gid(uid);

@@ -17,7 +17,7 @@ use super::{Client, Site, tolerant};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
     /// Its domain, as the builder writes it.
-    #[serde(alias = "name", alias = "host")]
+    #[serde(alias = "name", alias = "host", deserialize_with = "tolerant::word")]
     pub domain: String,
     /// Whether it is blocked.
     #[serde(default, deserialize_with = "tolerant::flag")]

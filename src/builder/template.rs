@@ -87,7 +87,7 @@ pub fn read_categories(answer: Value) -> Vec<Category> {
             rest: item,
         })
     };
-    tolerant::items(answer).into_iter().filter_map(read).collect()
+    tolerant::items(answer, "categories").into_iter().filter_map(read).collect()
 }
 
 /// Reads the answer of `template-list`. Items without an ID are left out.
@@ -103,7 +103,7 @@ pub fn read_templates(answer: Value) -> Vec<Template> {
             rest: item,
         })
     };
-    tolerant::items(answer).into_iter().filter_map(read).collect()
+    tolerant::items(answer, "templates").into_iter().filter_map(read).collect()
 }
 
 /// Reads the answer of `website/get-page-types`.

@@ -60,6 +60,27 @@ impl<'de> Visitor<'de> for TruthVisitor {
     }
 }
 
+/// For serde: a text, also as a whole number. A site's key may be one.
+pub(super) fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    struct Word;
+    impl Visitor<'_> for Word {
+        type Value = String;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a text")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+    }
+    deserializer.deserialize_any(Word)
+}
+
 /// For serde: an optional flag.
 pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     Ok(Option::<Truth>::deserialize(deserializer)?.map(|truth| truth.0))
@@ -115,35 +136,37 @@ pub(super) fn text_map(value: &Value) -> Option<BTreeMap<String, String>> {
     }
 }
 
-/// The items of a list whose shape is not documented: a list, or the first list in an object, or an object from ID to item. Items that are no objects
-/// are left out; an item without an ID gets that of its place.
-pub(super) fn items(value: Value) -> Vec<Map<String, Value>> {
-    let objects = |items: Vec<Value>| {
-        items
-            .into_iter()
-            .filter_map(|item| match item {
-                Value::Object(members) => Some(members),
-                _ => None,
-            })
-            .collect()
-    };
+/// The items of a list whose shape is not documented: a list, or the list in an object (the one of that name, else the first), or an object from ID to item.
+/// A text in a list is an item's ID, and in an object of nothing but texts its name; what else is no object is left out.
+pub(super) fn items(value: Value, name: &str) -> Vec<Map<String, Value>> {
+    let alone = |member: &str, text: Value| Map::from_iter([(member.to_owned(), text)]);
     match value {
-        Value::Array(list) => objects(list),
+        Value::Array(list) => {
+            let item = |item: Value| match item {
+                Value::Object(members) => Some(members),
+                Value::String(_) => Some(alone("id", item)),
+                _ => None,
+            };
+            list.into_iter().filter_map(item).collect()
+        }
         Value::Object(mut members) => {
-            let list = members.iter().find(|(_, value)| value.is_array()).map(|(name, _)| name.clone());
-            if let Some(Value::Array(list)) = list.and_then(|name| members.remove(&name)) {
-                return objects(list);
+            let mut lists = members.iter().filter(|(_, value)| value.is_array()).map(|(name, _)| name);
+            let first = lists.next().cloned();
+            let named = members.get(name).is_some_and(Value::is_array).then(|| name.to_owned());
+            if let Some(list) = named.or(first).and_then(|name| members.remove(&name)) {
+                return items(list, name);
             }
-            members
-                .into_iter()
-                .filter_map(|(id, item)| match item {
-                    Value::Object(mut members) => {
-                        members.entry("id").or_insert(Value::String(id));
-                        Some(members)
-                    }
-                    _ => None,
-                })
-                .collect()
+            let are_names = members.values().all(Value::is_string);
+            let item = |(id, item): (String, Value)| {
+                let mut item = match item {
+                    Value::Object(members) => members,
+                    Value::String(_) if are_names => alone("name", item),
+                    _ => return None,
+                };
+                item.entry("id").or_insert(Value::String(id));
+                Some(item)
+            };
+            members.into_iter().filter_map(item).collect()
         }
         _ => Vec::new(),
     }
@@ -176,17 +199,26 @@ mod tests {
     }
 
     #[test]
-    fn lists_come_in_four_shapes() {
+    fn lists_come_in_many_shapes() {
         for value in [
             json!([{ "id": "a" }, { "id": "b" }, 7]),
+            json!(["a", "b"]),
             json!({ "total": 2, "list": [{ "id": "a" }, { "id": "b" }] }),
+            json!({ "categories": [{ "id": "food" }], "templates": [{ "id": "a" }, { "id": "b" }] }),
             json!({ "a": { "name": "x" }, "b": { "id": "b" } }),
+            json!({ "a": "x", "b": "y" }),
         ] {
-            let ids: Vec<_> =
-                items(value.clone()).into_iter().map(|mut item| take(&mut item, &["id"], text)).collect();
+            let ids: Vec<_> = items(value.clone(), "templates")
+                .into_iter()
+                .map(|mut item| take(&mut item, &["id"], text))
+                .collect();
             assert_eq!(ids, [Some("a".to_owned()), Some("b".to_owned())], "{value}");
         }
-        assert!(items(json!("nothing")).is_empty() && items(json!({})).is_empty());
+        assert_eq!(items(json!({ "a": "x" }), "")[0]["name"], "x");
+        for nothing in [json!("nothing"), json!({}), json!([7, [], null]), json!({ "ok": true, "note": "x" })]
+        {
+            assert!(items(nothing.clone(), "").is_empty(), "{nothing}");
+        }
     }
 
     #[test]

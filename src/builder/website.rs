@@ -60,7 +60,7 @@ pub struct Settings {
     pub data: Value,
 }
 
-/// The calls about one site. Its `loginHash` is got at the first call that needs one, and used again.
+/// The calls about one site, all below the `builderApiUrl` of its session. Its `loginHash` is got at the first call that needs one, and used again.
 pub struct Website<'a> {
     client: &'a Client,
     session: &'a SessionRequest,

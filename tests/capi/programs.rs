@@ -97,10 +97,10 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A command that ends after five minutes at the latest, finds the library, and knows nothing else of this test's environment.
+/// A command that ends after twenty minutes at the latest, finds the library, and knows nothing else of this test's environment.
 pub(crate) fn run<A: AsRef<OsStr>>(words: impl IntoIterator<Item = A>, caller: Caller) -> Command {
     let mut command = Command::new("timeout");
-    command.args(["--kill-after=5", "300"]).args(words).current_dir("/");
+    command.args(["--kill-after=5", "1200"]).args(words).current_dir("/");
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command.env("LD_LIBRARY_PATH", library()).env("ASAN_OPTIONS", "detect_leaks=1");
     if own_uid() == 0 && caller.uid != 0 {
