@@ -119,8 +119,14 @@ pub const CONNECTIONS_PER_PANEL_USER: usize = 512;
 /// Most requests of one account's uid that the broker works on at a time.
 pub const RUNNING_PER_ACCOUNT: usize = 4;
 
-/// Threads of the broker that work on requests.
-pub const WORKERS: usize = 32;
+/// Threads of the broker that work on requests. Whatever waits for somebody else has its own bound below, so that some are left for what needs nobody.
+pub const WORKERS: usize = 56;
+
+/// Most openings that wait for the builder at a time; the others wait without a thread.
+pub const OPENINGS_AT_ONCE: usize = 24;
+
+/// How many of these places are only for accounts that have none yet.
+pub const OPENINGS_FOR_OTHERS: usize = 8;
 
 /// Most requests that wait for a thread of the broker.
 pub const QUEUED_REQUESTS: usize = 512;
@@ -380,6 +386,12 @@ pub const BUILDER_RETRY_WAIT: Duration = Duration::from_millis(300);
 /// Longest such wait. A builder that wants to be left alone for longer (`Retry-After`) is not asked again by the same call.
 pub const BUILDER_RETRY_LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// Session calls in a row that the builder lets wait in vain, after which it is waited for less long.
+pub const BUILDER_UNANSWERED: u32 = 3;
+
+/// Longest session call from then on until one is answered, but for one at a time, which has the usual time.
+pub const BUILDER_IMPATIENCE: Duration = Duration::from_secs(5);
+
 /// Time for which a site's `loginHash` is used again.
 pub const LOGIN_HASH_TIME: Duration = Duration::from_secs(15 * 60);
 
@@ -523,7 +535,7 @@ pub const LOOKS_AT_PUBLICATIONS: usize = 8;
 /// Time without a request after which a site's worker closes the publication and ends.
 pub const WORKER_QUIET: Duration = Duration::from_secs(2 * 60);
 
-/// Longest time for which a worker that was told to end may still write to the disk.
+/// Longest time for which a worker that was told to end may still write to the disk, and one that starts may settle what a killed one has left.
 pub const WORKER_CLOSE_TIME: Duration = Duration::from_secs(60);
 
 /// Time that a worker has for unpacking an archive, undoing, removing or taking over, besides that for each step.

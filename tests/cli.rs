@@ -244,7 +244,7 @@ fn a_bad_configuration_is_named_with_its_line() {
     server.configure(&server.settings(), 0o644);
     ends(&server.run(&["sites", "alice"]), 3, "others can read or change this file (mode 0644)");
     std::fs::remove_file(server.path("panelgate.ini")).unwrap();
-    ends(&server.run(&["sites", "alice"]), 3, "the file does not exist");
+    ends(&server.run(&["sites", "alice"]), 3, "the file does not exist: run panelgate setup as root");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use super::{
 };
 
 /// What the names of project files end with.
-pub const ENDING: &str = "sitebuilder";
+const ENDING: &str = "sitebuilder";
 
 /// The builder, as what makes backups.
 pub struct ProjectProvider<'a> {

@@ -1,8 +1,8 @@
 //! From a request to an answer: decode, find out who it is, let the use cases decide and act, encode.
 
 mod call;
+mod open;
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -28,20 +28,24 @@ use crate::sys::clock;
 use crate::types::{Reference, Username, quote};
 
 use super::examination::Examination;
+use super::lane::Lane;
 use super::protocol::{self, Answer, Request};
 use super::publication::{Admission, Endpoint, Places, Promise, Taken};
+use super::shares::Shares;
 use super::wire::{
-    Admitted, AuditArgs, BackupArgs, ClaimArgs, ManageArgs, OpenArgs, Opened, OverviewArgs, PublishArgs,
-    RefreshArgs, RevokeArgs, WireOverview,
+    Admitted, AuditArgs, BackupArgs, ClaimArgs, ManageArgs, OverviewArgs, PublishArgs, RefreshArgs,
+    RevokeArgs, WireOverview,
 };
+pub(super) use open::Opening;
 
 /// What all requests share.
 pub(super) struct Desk {
     path: PathBuf,
     context: RwLock<Arc<Context>>,
     /// What panel users ask for, by the account that they name.
-    named: Mutex<Quota<Username>>,
-    busy: Mutex<HashMap<Username, usize>>,
+    shares: Shares,
+    /// Openings, which wait for the builder.
+    pub(super) openings: Lane,
     /// How often accounts say that something has changed.
     refreshes: Mutex<Quota<Username>>,
     /// Calls of the builder's that run for others than root.
@@ -72,12 +76,15 @@ impl Desk {
         context.leave_programs_to_jobs();
         let endpoint = Endpoint::new(&context.config.publish.worker_program);
         let context = RwLock::new(context);
-        let named = Mutex::new(Quota::new(limits::BUCKET_SIZE, limits::BUCKET_REFILL));
         Ok(Self {
             path: path.to_owned(),
             context,
-            named,
-            busy: Mutex::default(),
+            shares: Shares::new(),
+            openings: Lane::new(
+                limits::OPENINGS_AT_ONCE,
+                limits::OPENINGS_FOR_OTHERS,
+                limits::QUEUED_REQUESTS,
+            ),
             refreshes: Mutex::new(Quota::new(limits::REFRESH_BUCKET, limits::REFRESH_REFILL)),
             calls: Places::new(limits::CALLS_AT_ONCE),
             counts: Counts::default(),
@@ -113,12 +120,11 @@ impl Desk {
         frame: &[u8],
         load: (usize, usize),
         stream: &UnixStream,
-    ) -> (Answer, Further<'_>) {
+    ) -> Heard<'_> {
         self.counts.answered.fetch_add(1, Ordering::Relaxed);
         let Ok(request) = serde_json::from_slice::<Request>(frame) else {
-            self.counts.refused.fetch_add(1, Ordering::Relaxed);
             let text = "the request is not what the protocol says";
-            return (Answer::error(ErrorKind::BadRequest, text), Further::Nothing);
+            return Heard::Answer(self.refused(Answer::error(ErrorKind::BadRequest, text)), Further::Nothing);
         };
         let reference =
             request.reference.as_deref().and_then(|text| text.parse().ok()).unwrap_or_else(Reference::random);
@@ -135,20 +141,27 @@ impl Desk {
         self.sweep_audit(&context);
         published::tend(&context);
         match result {
-            Ok(Done::Value(value)) => (Answer::ok(value), Further::Nothing),
-            Ok(Done::Promise(promise)) => (Answer::ok(json!({ "go": true })), Further::Promise(promise)),
-            Ok(Done::File(value, file)) => (Answer::ok(value), Further::File(file)),
-            Ok(Done::Text(text, place)) => (Answer::long(text.len()), Further::Text(text, place)),
-            Err(refusal) => {
-                self.counts.refused.fetch_add(1, Ordering::Relaxed);
-                (refusal, Further::Nothing)
+            Ok(Done::Value(value)) => Heard::Answer(Answer::ok(value), Further::Nothing),
+            Ok(Done::Promise(promise)) => {
+                Heard::Answer(Answer::ok(json!({ "go": true })), Further::Promise(promise))
             }
+            Ok(Done::File(value, file)) => Heard::Answer(Answer::ok(value), Further::File(file)),
+            Ok(Done::Text(text, place)) => {
+                Heard::Answer(Answer::long(text.len()), Further::Text(text, place))
+            }
+            Ok(Done::Opening(opening)) => Heard::Opening(opening),
+            Err(refusal) => Heard::Answer(self.refused(refusal), Further::Nothing),
         }
+    }
+
+    fn refused(&self, refusal: Answer) -> Answer {
+        self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        refusal
     }
 
     fn operate(
         &self,
-        context: &Context,
+        context: &Arc<Context>,
         principal: &Principal,
         reference: Reference,
         request: Request,
@@ -186,17 +199,11 @@ impl Desk {
         if operation == Operation::CallBuilder {
             return self.call_builder(context, &logged, args, stream);
         }
-        if operation != Operation::OpenSite {
-            let asked = Asked { operation, args, reference, load };
-            return logged.end(self.look_or_manage(context, principal, &asked)).map(Done::Value);
+        if operation == Operation::OpenSite {
+            return self.prepare_opening(context, &logged, args);
         }
-        let args: OpenArgs = logged.end(read(args))?;
-        let _share = logged.end(self.share(principal, args.account()))?;
-        let request = logged.end(args.into_request(reference))?;
-        // This one logs itself, for callers in this process too.
-        let session = ops::open(context, principal, &request)?;
-        self.counts.opened.fetch_add(1, Ordering::Relaxed);
-        value(&Opened::of(&session)).map(Done::Value)
+        let asked = Asked { operation, args, reference, load };
+        logged.end(self.look_or_manage(context, principal, &asked)).map(Done::Value)
     }
 
     /// All operations but those that log themselves.
@@ -205,7 +212,7 @@ impl Desk {
         match operation {
             Operation::ViewAccount => {
                 let args: OverviewArgs = read(args)?;
-                let _share = self.share(principal, args.account())?;
+                let _share = self.shares.take(principal, args.account())?;
                 let from = args.from();
                 let overview = ops::overview(context, principal, &args.into_request()?)?;
                 value(&WireOverview::of(&overview, from))
@@ -229,12 +236,12 @@ impl Desk {
             Operation::Examine => self.examination.report(&self.path),
             Operation::BackupProject => {
                 let args: BackupArgs = read(args)?;
-                let _share = self.share(principal, args.account())?;
+                let _share = self.shares.take(principal, args.account())?;
                 value(&backup::queue_project(context, principal, &args.into_wish()?)?)
             }
             Operation::ViewBackups => {
                 let args: BackupArgs = read(args)?;
-                let _share = self.share(principal, args.account())?;
+                let _share = self.shares.take(principal, args.account())?;
                 if let Some(job) = args.job() {
                     return value(&backup::job(context, principal, job)?);
                 }
@@ -245,7 +252,7 @@ impl Desk {
             }
             Operation::ViewPublication | Operation::ChangePublication => {
                 let args: ManageArgs = read(args)?;
-                let _share = self.share(principal, args.account())?;
+                let _share = self.shares.take(principal, args.account())?;
                 let request = args.into_request(operation, reference)?;
                 self.endpoint.manage(context, principal, &request)
             }
@@ -260,7 +267,7 @@ impl Desk {
                     Principal::Account { .. } => RefreshRequest::default(),
                     _ => read::<RefreshArgs>(args)?.into_request(),
                 };
-                let _share = self.share(principal, request.account.as_ref())?;
+                let _share = self.shares.take(principal, request.account.as_ref())?;
                 self.take_refresh(principal)?;
                 let answer = event::refresh(context, principal, &request)?;
                 if answer.job.is_some() {
@@ -284,7 +291,7 @@ impl Desk {
         args: Option<&RawValue>,
     ) -> Result<ProjectFile> {
         let args: BackupArgs = read(args)?;
-        let _share = self.share(principal, args.account())?;
+        let _share = self.shares.take(principal, args.account())?;
         let name = args.name();
         backup::take_project(context, principal, &args.into_wish()?, name.as_deref())
     }
@@ -308,25 +315,6 @@ impl Desk {
             ),
             Err(error) => log::error!("old lines of the audit could not be removed: {error:?}"),
         }
-    }
-
-    /// One account that a panel user acts for must not use up the panel user's share of everybody: it has what an account's own uid would have. The
-    /// share is given back when the value is dropped.
-    fn share(&self, principal: &Principal, named: Option<&Username>) -> Result<Option<Share<'_>>> {
-        let (Principal::PanelUser { .. }, Some(name)) = (principal, named) else { return Ok(None) };
-        let too_many = |what| {
-            Err(Error::new(ErrorKind::TooMany, format!("too many requests for account {name} {what}")))
-        };
-        if !lock(&self.named).take(name, Instant::now()) {
-            return too_many("at once");
-        }
-        let mut busy = lock(&self.busy);
-        let running = busy.entry(name.clone()).or_default();
-        if *running >= limits::RUNNING_PER_ACCOUNT {
-            return too_many("are running");
-        }
-        *running += 1;
-        Ok(Some(Share { busy: &self.busy, name: name.clone() }))
     }
 
     /// An account may say now and then that something has changed: each time the panel is asked.
@@ -361,6 +349,7 @@ impl Desk {
 
     fn status(&self, (queued, running): (usize, usize)) -> Value {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (opening, waiting) = self.openings.load();
         json!({
             "version": crate::VERSION,
             "panel": self.context().panel.kind().name(),
@@ -368,6 +357,10 @@ impl Desk {
             "workers": self.endpoint.workers().count(),
             "queued": queued,
             "running": running,
+            "threads": limits::WORKERS,
+            "opening": opening,
+            "waiting": waiting,
+            "unanswered": self.context().builder.unanswered(),
             "answered": count(&self.counts.answered),
             "opened": count(&self.counts.opened),
             "refused": count(&self.counts.refused),
@@ -387,6 +380,16 @@ enum Done<'a> {
     File(Value, File),
     /// Its result as JSON that does not fit into a frame, and what it holds until that is sent.
     Text(Vec<u8>, Option<Taken<'a>>),
+    /// It takes its turn.
+    Opening(Box<Opening>),
+}
+
+/// What became of a frame.
+pub(super) enum Heard<'a> {
+    /// The answer, and what follows it.
+    Answer(Answer, Further<'a>),
+    /// It is an opening, which takes its turn with the others: [`Desk::openings`], then [`Desk::open_site`].
+    Opening(Box<Opening>),
 }
 
 /// What follows the answer.
@@ -410,26 +413,8 @@ struct Asked<'a> {
     load: (usize, usize),
 }
 
-/// A request that runs for an account that a panel user named.
-struct Share<'a> {
-    busy: &'a Mutex<HashMap<Username, usize>>,
-    name: Username,
-}
-
-impl Drop for Share<'_> {
-    fn drop(&mut self) {
-        let mut busy = lock(self.busy);
-        if let Some(running) = busy.get_mut(&self.name) {
-            *running -= 1;
-            if *running == 0 {
-                busy.remove(&self.name);
-            }
-        }
-    }
-}
-
 /// The tables are whole after each step, so that a panic elsewhere does not matter to them.
-fn lock<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(table: &Mutex<T>) -> MutexGuard<'_, T> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -2,13 +2,14 @@
 //! caller may have. `PROTOCOL.md` beside this file is the wire.
 //!
 //! - [`protocol`]: frames and messages
-//! - [`server`]: one loop that accepts and reads, and a pool that works
+//! - [`server`]: one loop that accepts and reads, and a pool that works; openings, which wait for the builder, take turns in a lane of it
 //! - [`client`]: the other end, which is [`crate::gateway::Remote`]'s means
 
 pub mod client;
 mod examination;
 mod handler;
 mod inbox;
+mod lane;
 mod long;
 mod pool;
 pub mod protocol;
@@ -16,6 +17,7 @@ mod publication;
 mod publisher;
 mod reload;
 pub mod server;
+mod shares;
 mod tally;
 mod wire;
 

@@ -89,9 +89,7 @@ impl Shared {
             if let Some(work) = state.queue.pop_front() {
                 state.running += 1;
                 drop(state);
-                if catch_unwind(AssertUnwindSafe(work)).is_err() {
-                    log::error!("a fault of Panelgate ended a request half-way; the request got no answer");
-                }
+                run(work);
                 state = self.lock();
                 state.running -= 1;
                 if state.stopping {
@@ -103,6 +101,13 @@ impl Shared {
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
         }
+    }
+}
+
+/// Does a piece of work. A panic ends that work alone.
+pub(super) fn run(work: Work) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        log::error!("a fault of Panelgate ended a request half-way; the request got no answer");
     }
 }
 

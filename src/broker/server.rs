@@ -1,7 +1,7 @@
 //! One loop that accepts and reads, and a pool that works.
 //!
 //! The loop never blocks: it reads what has arrived, drops who is slow or over its cap, and hands complete requests to the pool. A thread of the pool
-//! works on one request, writes the answer and closes the connection.
+//! works on one request, writes the answer and closes the connection. Openings wait for the builder: they go on in a lane of their own, see [`super::lane`].
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,7 +20,7 @@ use crate::sys::service::{self, Notifier};
 use crate::sys::signals::{Signal, Signals};
 use crate::sys::{descriptors, file, identity};
 
-use super::handler::{Desk, Further};
+use super::handler::{Desk, Further, Heard, Opening};
 use super::inbox::{Inbox, Progress};
 use super::long;
 use super::pool::Pool;
@@ -113,6 +113,15 @@ struct Given {
     stream: Arc<UnixStream>,
     _place: Place,
 }
+
+/// What waits for the builder, a worker or a web server leaves threads for what waits for nobody.
+const _: () = assert!(
+    limits::OPENINGS_AT_ONCE
+        + limits::CALLS_AT_ONCE
+        + limits::LOOKS_AT_PUBLICATIONS
+        + limits::RUNNING_PER_WEB_USER
+        < limits::WORKERS
+);
 
 /// How often it is looked whether files were taken.
 const GIVEN_TICK: Duration = Duration::from_millis(100);
@@ -324,10 +333,13 @@ impl Server {
         let mut place = Place::new(Arc::clone(&self.tally), Arc::clone(&self.wake), uid, true);
         let (theirs, came, wake) = (Arc::clone(&stream), Instant::now(), Arc::clone(&self.wake));
         let work = Box::new(move || {
-            if has_left(&theirs) || came.elapsed() > limits::BROKER_CALL_TIME {
+            if is_late(&theirs, came) {
                 return desk.count_dropped();
             }
-            let (answer, further) = desk.answer(uid, &body, load, &theirs);
+            let (answer, further) = match desk.answer(uid, &body, load, &theirs) {
+                Heard::Answer(answer, further) => (answer, further),
+                Heard::Opening(opening) => return open(&desk, theirs, place, came, opening),
+            };
             send(&theirs, &answer);
             match further {
                 Further::Nothing => {}
@@ -460,6 +472,26 @@ fn running_of(desk: &Desk, uid: u32) -> usize {
         () if is_many(desk, uid) => limits::RUNNING_PER_WEB_USER,
         () => limits::RUNNING_PER_ACCOUNT,
     }
+}
+
+/// Lets an opening take its turn; its place in the tally is its own until it has ended.
+fn open(desk: &Arc<Desk>, stream: Arc<UnixStream>, place: Place, came: Instant, opening: Box<Opening>) {
+    let (theirs, shared, whose) = (Arc::clone(&stream), Arc::clone(desk), opening.whose());
+    let work = Box::new(move || {
+        if is_late(&theirs, came) {
+            return shared.count_dropped();
+        }
+        send(&theirs, &shared.open_site(&opening));
+        drop(place);
+    });
+    if desk.openings.enter(whose, work).is_err() {
+        tell(&stream, ErrorKind::TooMany, "the broker has too much to do at the moment");
+    }
+}
+
+/// Whether nobody waits for the answer any more.
+fn is_late(stream: &UnixStream, came: Instant) -> bool {
+    has_left(stream) || came.elapsed() > limits::BROKER_CALL_TIME
 }
 
 /// Whether nobody is at the other end any more. Who only sends no more still waits for the answer.

@@ -83,11 +83,13 @@ pub(super) struct Outgoing<'a> {
     pub(super) body: Option<&'a [u8]>,
     /// The largest answer, in bytes.
     pub(super) most: u64,
+    /// The longest time for all of it; no longer than `[builder] timeout`.
+    pub(super) time: Duration,
 }
 
 /// Sends a request and follows redirects.
 pub(super) fn exchange(agent: &Agent, config: &BuilderConfig, outgoing: Outgoing<'_>) -> Result<Reply> {
-    let Outgoing { url: first, basic, body, most } = outgoing;
+    let Outgoing { url: first, basic, body, most, time } = outgoing;
     let begin = Instant::now();
     let called = first.host().to_owned();
     let mut credentials = HeaderValue::from_str(basic).map_err(|_| {
@@ -96,14 +98,16 @@ pub(super) fn exchange(agent: &Agent, config: &BuilderConfig, outgoing: Outgoing
     credentials.set_sensitive(true);
     let mut url = first.clone();
     for hop in 0..=limits::BUILDER_REDIRECTS {
-        let left = config.timeout.saturating_sub(begin.elapsed());
+        let left = time.saturating_sub(begin.elapsed());
+        // The agent itself has `[builder] timeout`.
+        let is_less = hop > 0 || time < config.timeout;
         let credentials = (url.host() == called).then_some(&credentials);
-        let response = send(agent, &url, credentials, body, (hop > 0).then_some(left))
-            .map_err(|fault| faults::describe(fault, &url, config))?;
+        let response = send(agent, &url, credentials, body, is_less.then_some(left))
+            .map_err(|fault| faults::describe(fault, &url, config, time))?;
         let Some(next) = redirect(&response, &url)? else {
             let (status, authorized) = (response.status().as_u16(), credentials.is_some());
             let wait = retry_after(&response);
-            let body = read(response, &url, config, most)?;
+            let body = read(response, &url, config, most, time)?;
             return Ok(Reply { status, body, origin: url.origin(), authorized, wait });
         };
         address::allow_redirect(config, &first, &url, &next)?;
@@ -170,12 +174,13 @@ pub(super) fn redirect(response: &Response<Body>, url: &WebUrl) -> Result<Option
     }
 }
 
-/// The whole body, if it is not too large.
+/// The whole body, if it is not too large; `time` is what the call had.
 pub(super) fn read(
     response: Response<Body>,
     url: &WebUrl,
     config: &BuilderConfig,
     most: u64,
+    time: Duration,
 ) -> Result<SecretBuffer> {
     let mut reader = response.into_body().into_reader();
     let mut body = SecretBuffer::new();
@@ -184,7 +189,7 @@ pub(super) fn read(
         let count = match reader.read(piece.as_mut_slice()) {
             Ok(0) => break,
             Ok(count) => count,
-            Err(fault) => return Err(faults::describe_body(fault.into(), url, config)),
+            Err(fault) => return Err(faults::describe_body(fault.into(), url, config, time)),
         };
         if (body.len() + count) as u64 > most {
             let text = format!("the answer of {} is larger than {most} bytes", url.origin());

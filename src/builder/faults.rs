@@ -3,6 +3,7 @@
 //! Only texts of our own and of the system are used: what the other side sent stays out.
 
 use std::io;
+use std::time::Duration;
 
 use rustls::CertificateError;
 use ureq::Timeout;
@@ -11,8 +12,8 @@ use crate::config::BuilderConfig;
 use crate::error::{Error, ErrorKind};
 use crate::types::{WebUrl, quote};
 
-/// A fault before the head of the answer was there.
-pub(super) fn describe(fault: ureq::Error, url: &WebUrl, config: &BuilderConfig) -> Error {
+/// A fault before the head of the answer was there; `time` is what the call had.
+pub(super) fn describe(fault: ureq::Error, url: &WebUrl, config: &BuilderConfig, time: Duration) -> Error {
     let place = place(url, config);
     let unreachable = |what: &str| Error::new(ErrorKind::BuilderUnreachable, format!("{place} {what}"));
     match fault {
@@ -28,8 +29,12 @@ pub(super) fn describe(fault: ureq::Error, url: &WebUrl, config: &BuilderConfig)
             "gives no connection within {} s: check network, firewall and [builder] url",
             config.connect_timeout.as_secs()
         )),
+        ureq::Error::Timeout(_) if time < config.timeout => unreachable(&format!(
+            "did not answer within {} s: it is waited for less long than [builder] timeout, since it let the last calls wait in vain",
+            time.as_secs()
+        )),
         ureq::Error::Timeout(_) => {
-            unreachable(&format!("did not answer within {} s ([builder] timeout)", config.timeout.as_secs()))
+            unreachable(&format!("did not answer within {} s ([builder] timeout)", time.as_secs()))
         }
         ureq::Error::HostNotFound => unreachable("has no address: check [builder] url and the name servers"),
         ureq::Error::ConnectionFailed => unreachable("cannot be reached: check network and [builder] url"),
@@ -42,8 +47,13 @@ pub(super) fn describe(fault: ureq::Error, url: &WebUrl, config: &BuilderConfig)
     }
 }
 
-/// A fault while the body of the answer was read.
-pub(super) fn describe_body(fault: ureq::Error, url: &WebUrl, config: &BuilderConfig) -> Error {
+/// A fault while the body of the answer was read; `time` is what the call had.
+pub(super) fn describe_body(
+    fault: ureq::Error,
+    url: &WebUrl,
+    config: &BuilderConfig,
+    time: Duration,
+) -> Error {
     match fault {
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             protocol(url, "the answer ends before its announced length")
@@ -51,7 +61,7 @@ pub(super) fn describe_body(fault: ureq::Error, url: &WebUrl, config: &BuilderCo
         ureq::Error::Protocol(_) | ureq::Error::BodyStalled => {
             protocol(url, "the answer's framing is broken")
         }
-        fault => describe(fault, url, config),
+        fault => describe(fault, url, config, time),
     }
 }
 

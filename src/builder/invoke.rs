@@ -149,8 +149,8 @@ impl Client {
             if let Some(hash) = hash {
                 secrets.add(hash.login_hash.expose());
             }
-            let answer = made.entry.answer;
-            let reply = self.exchange(url.clone(), sent.as_deref(), answer, &mut secrets);
+            let (answer, time) = (made.entry.answer, self.config.timeout);
+            let reply = self.exchange(url.clone(), sent.as_deref(), answer, &mut secrets, time);
             let pause = reply.as_ref().map_or(Some(wait), |reply| reply.pause(wait));
             match (reply.and_then(|reply| replies::read(&reply, answer, &secrets)), pause) {
                 // Who was waited for until the deadline is not waited for again: whoever asked has gone.

@@ -1,6 +1,6 @@
 //! Client of the builder's API (`reference/builder-api.md`). It knows no panel.
 //!
-//! - `call`: one POST with its redirects and its deadline
+//! - `call`: one POST with its redirects and its deadline; `patience`: how long that is with a builder that does not answer
 //! - `faults`: what stopped a call on its way
 //! - `replies`: what the builder answered
 //! - `download`: fetching the archive of a publication
@@ -18,6 +18,7 @@ mod download;
 mod faults;
 mod invoke;
 pub mod licence;
+mod patience;
 mod presence;
 mod probe;
 pub mod project;
@@ -29,6 +30,7 @@ pub mod website;
 
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use secrecy::zeroize::Zeroizing;
 use serde::Serialize;
@@ -47,6 +49,7 @@ use call::{Outgoing, Reply};
 pub use download::{Download, fetch, may_fetch};
 use invoke::Hashes;
 pub use invoke::Site;
+use patience::Patience;
 use presence::Recorder;
 pub(crate) use presence::scrub;
 pub use presence::{Presence, Recorded};
@@ -63,6 +66,7 @@ pub struct Client {
     /// Whether this builder spells the action of the long list of addresses `full-list`.
     full_list: AtomicBool,
     recorder: Recorder,
+    patience: Patience,
 }
 
 impl Client {
@@ -74,6 +78,7 @@ impl Client {
             hashes: Hashes::default(),
             full_list: AtomicBool::new(false),
             recorder: Recorder::default(),
+            patience: Patience::default(),
         }
     }
 
@@ -82,43 +87,54 @@ impl Client {
     /// # Errors
     /// One of the builder's kinds ([`ErrorKind`] 3xx), or [`ErrorKind::Config`] where credentials or `ca_file` are missing or wrong.
     pub fn request_login(&self, request: &SessionRequest) -> Result<SessionReply> {
-        let reply = self.post(&self.config.url, "requestLogin", &request.body(), request.secrets())?;
-        session::check(&self.config, reply, request.more)
+        let turn = self.patience.begin(&self.config);
+        let (url, time) = (&self.config.url, turn.time());
+        let reply = self.post(url, "requestLogin", &request.body(), request.secrets(), time);
+        turn.end(&reply, &self.config);
+        session::check(&self.config, reply?, request.more)
+    }
+
+    /// Session calls since the last answer that were waited for in vain.
+    pub fn unanswered(&self) -> u32 {
+        self.patience.unanswered()
     }
 
     /// Posts `body` to a method below `base`, which is the configured address or a checked `builderApiUrl`. `secrets` are the values in the body
-    /// that no error may repeat.
+    /// that no error may repeat, `time` is the longest that the call may take.
     fn post<'a, T: DeserializeOwned>(
         &'a self,
         base: &WebUrl,
         method: &str,
         body: &impl Serialize,
         secrets: Secrets<'a>,
+        time: Duration,
     ) -> Result<T> {
         let body = SecretBuffer::of_json(body)?;
-        self.send(base.join(method), Some(&body), Answer::Object, secrets)
+        self.send(base.join(method), Some(&body), Answer::Object, secrets, time)
             .map_err(|error| error.context(method))
     }
 
-    /// Sends one request with the credentials, and reads its answer.
+    /// Sends one request with the credentials, and reads its answer, all within `time`.
     fn send<'a, T: DeserializeOwned>(
         &'a self,
         url: WebUrl,
         body: Option<&[u8]>,
         answer: Answer,
         mut secrets: Secrets<'a>,
+        time: Duration,
     ) -> Result<T> {
-        let reply = self.exchange(url, body, answer, &mut secrets)?;
+        let reply = self.exchange(url, body, answer, &mut secrets, time)?;
         replies::read(&reply, answer, &secrets)
     }
 
-    /// Sends one request with the credentials, which become secrets of the call.
+    /// Sends one request with the credentials, which become secrets of the call; `time` is the longest that it may take.
     fn exchange<'a>(
         &'a self,
         url: WebUrl,
         body: Option<&[u8]>,
         answer: Answer,
         secrets: &mut Secrets<'a>,
+        time: Duration,
     ) -> Result<Reply> {
         if self.config.username.is_empty() || self.config.password.is_empty() {
             let text = "the builder's credentials are missing: set [builder] username and password";
@@ -131,7 +147,7 @@ impl Client {
             Answer::OkList | Answer::List => limits::BUILDER_LIST_BYTES,
             _ => limits::BUILDER_REPLY_BYTES,
         };
-        let outgoing = Outgoing { url: url.clone(), basic: &basic, body, most };
+        let outgoing = Outgoing { url: url.clone(), basic: &basic, body, most, time };
         let reply = call::exchange(self.agent()?, &self.config, outgoing)?;
         let method = if body.is_some() { "POST" } else { "GET" };
         self.note(method, url.path_and_query(), body, &reply, secrets);

@@ -94,8 +94,8 @@ impl Client {
         }
         let basic = call::basic(&self.config.username, &self.config.password);
         let url = self.config.url.join(path);
-        let outgoing =
-            Outgoing { url: url.clone(), basic: &basic, body: None, most: limits::BUILDER_LIST_BYTES };
+        let (most, time) = (limits::BUILDER_LIST_BYTES, self.config.timeout);
+        let outgoing = Outgoing { url: url.clone(), basic: &basic, body: None, most, time };
         let reply = call::exchange(self.agent()?, &self.config, outgoing)?;
         let mut secrets = Secrets::default();
         secrets.add(self.config.password.expose());

@@ -40,7 +40,7 @@ impl Client {
             .agent()?
             .get(url.to_string())
             .call()
-            .map_err(|fault| faults::describe(fault, url, &self.config))?;
+            .map_err(|fault| faults::describe(fault, url, &self.config, self.config.timeout))?;
         let date = response.headers().get(header::DATE).and_then(|value| value.to_str().ok());
         Ok(Greeting { status: response.status().as_u16(), date: date.and_then(unix_seconds) })
     }
@@ -53,7 +53,8 @@ impl Client {
     /// [`Client::request_login`].
     pub fn probe(&self) -> Result<Probe> {
         let nothing = serde_json::Map::new();
-        match self.post::<Anything>(&self.config.url, "requestLogin", &nothing, Secrets::default()) {
+        let (url, time) = (&self.config.url, self.config.timeout);
+        match self.post::<Anything>(url, "requestLogin", &nothing, Secrets::default(), time) {
             Ok(Anything {}) => Ok(Probe { objection: None }),
             Err(error) if error.kind() == ErrorKind::BuilderRefused => {
                 Ok(Probe { objection: Some(error.chain()) })

@@ -78,7 +78,11 @@ impl Client {
             let count = match reader.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(count) => count,
-                Err(fault) => return Err(faults::describe_body(fault.into(), &url, &config).context(CREATE)),
+                Err(fault) => {
+                    return Err(
+                        faults::describe_body(fault.into(), &url, &config, config.timeout).context(CREATE)
+                    );
+                }
             };
             received += count as u64;
             to.piece(&buffer[..count])?;
@@ -132,7 +136,8 @@ impl Client {
     /// One of the builder's kinds ([`ErrorKind`] 3xx).
     pub fn delete_project(&self, key: &SiteKey) -> Result<Deleted> {
         let body = json!({ "domain": key.as_str() });
-        match self.post::<Value>(&self.config.url, DELETE, &body, Secrets::default()) {
+        let (url, time) = (&self.config.url, self.config.timeout);
+        match self.post::<Value>(url, DELETE, &body, Secrets::default(), time) {
             Ok(reply) if reply["ok"] == true => Ok(Deleted::Now),
             Ok(_) => {
                 let text = format!("{DELETE}: the builder says neither \"ok\" nor why not");
@@ -173,7 +178,8 @@ impl Client {
                 request = request.header(header::AUTHORIZATION, &credentials);
             }
             let request = request.config().timeout_global(Some(left)).build();
-            let response = request.send(body).map_err(|fault| faults::describe(fault, &url, config))?;
+            let response =
+                request.send(body).map_err(|fault| faults::describe(fault, &url, config, config.timeout))?;
             let Some(next) = call::redirect(&response, &url)? else {
                 return Ok(Answer { response, url, authorized });
             };
@@ -259,7 +265,7 @@ impl Answer {
     fn into_reply(self, config: &BuilderConfig) -> Result<Reply> {
         let (status, url, authorized) = (self.response.status().as_u16(), self.url, self.authorized);
         let wait = call::retry_after(&self.response);
-        let body = call::read(self.response, &url, config, limits::BUILDER_REPLY_BYTES)?;
+        let body = call::read(self.response, &url, config, limits::BUILDER_REPLY_BYTES, config.timeout)?;
         Ok(Reply { status, body, origin: url.origin(), authorized, wait })
     }
 }

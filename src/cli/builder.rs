@@ -37,7 +37,7 @@ enum Command {
 ///
 /// Each path is asked for with GET, which changes nothing: 404 or a web page means that the call is not there, 405 or an error in JSON that it is; anything else
 /// says nothing. No path is ever posted to. What is found is kept for a day. It is a hint only: no call is refused because of it. The paths are those below
-/// [builder] url: where sessions name another address for the calls about a site, those calls may be there and not here.
+/// what the section builder says as url: where sessions name another address for the calls about a site, those calls may be there and not here.
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   panelgate builder probe

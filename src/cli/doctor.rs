@@ -116,7 +116,7 @@ fn ask_broker(reach: Reach<'_>) -> Result<String> {
         number("opened"),
         number("refused"),
         number("dropped"),
-        number("queued")
+        number("queued") + number("waiting")
     );
     Ok(text)
 }

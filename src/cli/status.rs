@@ -12,12 +12,13 @@ use crate::gateway::{Reach, Remote};
 /// Show what the broker is doing
 ///
 /// Asks the running broker for its counters since its start: requests answered, sessions opened, requests refused, connections dropped without an
-/// answer, and what is queued and running at the moment; and how many jobs wait and run, whether the program that runs them (panelgate-jobs.service) is there, and how
+/// answer, and what is queued and running at the moment; how many openings wait for the builder (opening) or for a place to do so (waiting), and how many session
+/// calls in a row the builder has let wait in vain (unanswered: 0 when it works); and how many jobs wait and run, whether the program that runs them (panelgate-jobs.service) is there, and how
 /// many were given up within a week.
 #[derive(Args)]
 #[command(after_long_help = "JSON:
-  {\"version\", \"panel\", \"uptime\", \"queued\", \"running\", \"answered\", \"opened\", \"refused\", \"dropped\",
-   \"workers\", \"jobs\": {\"run\", \"waiting\", \"due\", \"running\", \"failed\"}}
+  {\"version\", \"panel\", \"uptime\", \"queued\", \"running\", \"threads\", \"opening\", \"waiting\", \"unanswered\",
+   \"answered\", \"opened\", \"refused\", \"dropped\", \"workers\", \"jobs\": {\"run\", \"waiting\", \"due\", \"running\", \"failed\"}}
   uptime is in seconds.")]
 pub(super) struct Arguments {
     /// Print a JSON object

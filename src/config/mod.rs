@@ -92,10 +92,10 @@ impl Config {
         let bytes = read_private(path).map_err(|error| match path.symlink_metadata() {
             Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
                 let text = format!(
-                    "{}: there is no configuration yet: run panelgate setup as root, or name another one with --config",
+                    "{}: the file does not exist: run panelgate setup as root, or name another one with --config",
                     path.display()
                 );
-                Error::new(ErrorKind::Config, text).with_source(missing)
+                Error::new(ErrorKind::Config, text)
             }
             _ => error,
         })?;

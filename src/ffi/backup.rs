@@ -70,7 +70,8 @@ unsafe impl Growing for pgate_backup_options {
 ///
 /// Errors: PGATE_ERR_INVALID_ARGUMENT, PGATE_ERR_BACKUP_UNSUPPORTED if nothing on this server can
 /// make such a backup, PGATE_ERR_BACKUP_NOT_FOUND if the site was never opened and has no project,
-/// PGATE_ERR_FORBIDDEN for what only root may order, and those of pgate_account_of_site().
+/// PGATE_ERR_FORBIDDEN for what only root may order, PGATE_ERR_TOO_MANY and PGATE_ERR_NO_SPACE for
+/// an account whose backups take their share already, and those of pgate_account_of_site().
 ///
 /// Since ABI 1.
 #[unsafe(no_mangle)]

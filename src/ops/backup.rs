@@ -28,7 +28,7 @@ use super::Context;
 
 use super::open::not_there;
 use super::policy::{self, Operation, Principal};
-use super::token::{self, Binding};
+use super::token::{Binding, Form};
 pub use seen::{Seen, SeenFile, SeenJob};
 pub use take::{ProjectFile, take_project};
 
@@ -131,8 +131,8 @@ pub fn queue(
 pub fn queue_project(context: &Context, principal: &Principal, wish: &ProjectWish) -> Result<Queued> {
     let (account, site) = own_site(context, principal, Operation::BackupProject, wish)?;
     if let Some((form_token, binding)) = &wish.form {
-        let (key, now) = (context.key()?, clock::unix_seconds());
-        token::check(key, principal.uid(), binding, Operation::BackupProject, &site, now, form_token)?;
+        let form = Form { uid: principal.uid(), binding, operation: Operation::BackupProject, site: &site };
+        form.check(context.key()?, clock::unix_seconds(), form_token)?;
     }
     let request = project_request(account.name(), &site);
     if *principal != Principal::Root {
@@ -255,8 +255,8 @@ pub fn project_backups(
     };
     let job = context.store()?.jobs(&query)?.into_iter().next();
     let token = wish.binding.as_ref().map(|binding| -> Result<String> {
-        let (key, now) = (context.key()?, clock::unix_seconds());
-        Ok(token::issue(key, principal.uid(), binding, Operation::BackupProject, &site, now))
+        let form = Form { uid: principal.uid(), binding, operation: Operation::BackupProject, site: &site };
+        Ok(form.issue(context.key()?, clock::unix_seconds()))
     });
     Ok(ProjectBackups { token: token.transpose()?, site, files, job })
 }

@@ -10,7 +10,7 @@ use crate::types::{Domain, Reference, Secret, Username, quote};
 
 use super::policy::{self, Operation, Principal};
 use super::publication::publication;
-use super::token::{self, Binding};
+use super::token::{Binding, Form};
 use super::{Context, binding, language};
 
 /// Who wants what opened.
@@ -127,8 +127,8 @@ fn decide_and_open(context: &Context, principal: &Principal, request: &OpenReque
     policy::allow_account(principal, Operation::OpenSite, context.panel.kind(), &account)?;
     let site = choose(context, &account, request.site.as_ref())?;
     if let Some((form_token, binding)) = &request.form {
-        let (key, now) = (context.key()?, clock::unix_seconds());
-        token::check(key, principal.uid(), binding, Operation::OpenSite, &site.domain, now, form_token)?;
+        let form = Form { uid: principal.uid(), binding, operation: Operation::OpenSite, site: &site.domain };
+        form.check(context.key()?, clock::unix_seconds(), form_token)?;
     }
     policy::allow_site(Operation::OpenSite, site)?;
     context.check_single_owner(&account, &site.domain)?;

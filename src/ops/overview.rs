@@ -12,7 +12,7 @@ use super::Context;
 use super::notices::{Notice, Question};
 use super::open::not_there;
 use super::policy::{self, Operation, Principal};
-use super::token::{self, Binding};
+use super::token::{Binding, Form};
 
 /// Who wants to see which account.
 #[derive(Debug, Default)]
@@ -116,8 +116,9 @@ fn entry(
     let refused = verdict.err().map(|error| error.kind());
     let token = match binding {
         Some(binding) if refused.is_none() => {
-            let (key, now) = (context.key()?, clock::unix_seconds());
-            Some(token::issue(key, principal.uid(), binding, Operation::OpenSite, &site.domain, now))
+            let form =
+                Form { uid: principal.uid(), binding, operation: Operation::OpenSite, site: &site.domain };
+            Some(form.issue(context.key()?, clock::unix_seconds()))
         }
         _ => None,
     };

@@ -295,20 +295,7 @@ fn host(context: &Context, account: &Account, site: &Site) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{AccountId, Username};
-
-    fn row(token: &str, floor: u64) -> SiteRow {
-        let domain = Domain::new("a.example").unwrap();
-        SiteRow {
-            key: SiteKey::of(&domain),
-            domain,
-            owner: AccountId::new("cpanel", Username::new("alice").unwrap(), 1004, "1"),
-            token: token.repeat(40),
-            floor,
-            opened: 0,
-            closed: false,
-        }
-    }
+    use crate::store::row_of_tests as row;
 
     #[test]
     fn names_and_passwords_are_what_panels_take() {

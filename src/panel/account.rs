@@ -121,6 +121,28 @@ pub(super) fn document_root(text: &str, home: &Path) -> std::result::Result<Opti
 }
 
 #[cfg(test)]
+impl Account {
+    /// An account of which only this is known, and that has the builder.
+    pub(crate) fn plain(id: AccountId) -> Self {
+        Self {
+            home: Path::new("/home").join(id.name().as_str()),
+            id,
+            owner: None,
+            plan: None,
+            addons: Vec::new(),
+            locale: None,
+            contact: None,
+            suspended: false,
+            demo: false,
+            feature: true,
+            site_limit: None,
+            public_ip: None,
+            sites: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -74,20 +74,7 @@ fn username(row: &SiteRow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{AccountId, Domain, SiteKey, Username};
-
-    fn row(token: &str, floor: u64) -> SiteRow {
-        let domain = Domain::new("a.example").unwrap();
-        SiteRow {
-            key: SiteKey::of(&domain),
-            domain,
-            owner: AccountId::new("cpanel", Username::new("alice").unwrap(), 1004, "1"),
-            token: token.repeat(40),
-            floor,
-            opened: 0,
-            closed: false,
-        }
-    }
+    use crate::store::row_of_tests as row;
 
     fn access(row: &SiteRow, seconds: u64) -> EndpointAccess {
         let endpoint = WebUrl::parse("https://host.example/panelgate").unwrap();

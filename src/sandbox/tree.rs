@@ -46,15 +46,10 @@ impl TreeSite {
 /// # Errors
 /// If a file cannot be written, if the account has not exactly one main site, or if a name or path cannot stand in the files.
 pub fn write_cpanel_tree(root: &Path, user: &User, sites: &[TreeSite]) -> io::Result<()> {
-    let name = Username::new(&user.name).map_err(io::Error::other)?;
-    let mut mains = sites.iter().filter(|site| site.kind == SiteKind::Main);
-    let (Some(main), None) = (mains.next(), mains.next()) else {
-        return Err(io::Error::other("an account has exactly one main site"));
-    };
+    let (name, main) = account(user, sites)?;
     write_server(root)?;
+    add_user(root, user, "/bin/bash")?;
     let home = text(&user.home)?;
-    let (uid, gid) = (user.uid, user.gid);
-    append(root, "etc/passwd", &format!("{name}:x:{uid}:{gid}::{home}:/bin/bash\n"))?;
     append(root, &format!("var/cpanel/users/{name}"), &user_file(&name, &main.domain, sites))?;
     let data = format!("var/cpanel/userdata/{name}");
     append(root, &format!("{data}/main"), &main_file(&main.domain, sites))?;
@@ -137,6 +132,22 @@ fn quoted(text: &str) -> String {
 }
 
 /// A path that can stand in a line of passwd(5) and in a YAML file.
+/// The name of an account (Plesk: a subscription), and its one main site.
+pub(super) fn account<'a>(user: &User, sites: &'a [TreeSite]) -> io::Result<(Username, &'a TreeSite)> {
+    let name = Username::new(&user.name).map_err(io::Error::other)?;
+    let mut mains = sites.iter().filter(|site| site.kind == SiteKind::Main);
+    match (mains.next(), mains.next()) {
+        (Some(main), None) => Ok((name, main)),
+        _ => Err(io::Error::other(format!("{name} has not exactly one main site"))),
+    }
+}
+
+/// Adds a line to the tree's user database.
+pub(super) fn add_user(root: &Path, user: &User, shell: &str) -> io::Result<()> {
+    let User { name, uid, gid, home } = user;
+    append(root, "etc/passwd", &format!("{name}:x:{uid}:{gid}::{}:{shell}\n", text(home)?))
+}
+
 pub(super) fn text(path: &Path) -> io::Result<&str> {
     match path.to_str() {
         Some(text) if path.is_absolute() && !text.contains(|c: char| c.is_control() || c == ':') => Ok(text),

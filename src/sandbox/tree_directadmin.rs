@@ -8,7 +8,7 @@ use crate::panel::SiteKind;
 use crate::sys::users::User;
 use crate::types::{Domain, Username};
 
-use super::tree::{TreeSite, append, below, text};
+use super::tree::{TreeSite, account, add_user, append, below, text};
 
 const DATA: &str = "usr/local/directadmin";
 const ADDRESS: &str = "192.0.2.10";
@@ -22,15 +22,9 @@ const ADDRESS: &str = "192.0.2.10";
 /// If a file cannot be written, if the account has not exactly one main site, if a subdomain is below none of its domains, or if a name or path
 /// cannot stand in the files.
 pub fn write_directadmin_tree(root: &Path, user: &User, sites: &[TreeSite]) -> io::Result<()> {
-    let name = Username::new(&user.name).map_err(io::Error::other)?;
-    let mut mains = sites.iter().filter(|site| site.kind == SiteKind::Main);
-    let (Some(main), None) = (mains.next(), mains.next()) else {
-        return Err(io::Error::other("an account has exactly one main site"));
-    };
+    let (name, main) = account(user, sites)?;
     write_server(root)?;
-    let home = text(&user.home)?;
-    let (uid, gid) = (user.uid, user.gid);
-    append(root, "etc/passwd", &format!("{name}:x:{uid}:{gid}::{home}:/bin/bash\n"))?;
+    add_user(root, user, "/bin/bash")?;
     let folder = format!("{DATA}/data/users/{name}");
     append(root, &format!("{folder}/user.conf"), &user_conf(&name, &main.domain))?;
     let mut map = String::new();

@@ -7,9 +7,8 @@ use std::time::Duration;
 use crate::panel::SiteKind;
 use crate::sys::process;
 use crate::sys::users::User;
-use crate::types::Username;
 
-use super::tree::{TreeSite, append, below, text};
+use super::tree::{TreeSite, account, add_user, append, below, text};
 
 const ANSWERS: &str = "usr/local/psa/answers";
 const PROGRAM: &str = "usr/sbin/plesk";
@@ -41,15 +40,10 @@ echo end
 /// # Errors
 /// If a file cannot be written, if the subscription has not exactly one main site, or if a name or path cannot stand in the files.
 pub fn write_plesk_tree(root: &Path, user: &User, sites: &[TreeSite]) -> io::Result<()> {
-    let name = Username::new(&user.name).map_err(io::Error::other)?;
-    let mut mains = sites.iter().filter(|site| site.kind == SiteKind::Main);
-    let (Some(main), None) = (mains.next(), mains.next()) else {
-        return Err(io::Error::other("a subscription has exactly one main site"));
-    };
+    let (name, main) = account(user, sites)?;
     write_server(root)?;
-    let home = text(&user.home)?;
-    let (uid, gid) = (user.uid, user.gid);
-    append(root, "etc/passwd", &format!("{name}:x:{uid}:{gid}::{home}:/bin/false\n"))?;
+    add_user(root, user, "/bin/false")?;
+    let uid = user.uid;
     let login = format!("login\t{name}\n");
     append(root, &format!("{ANSWERS}/accounts"), &login)?;
     let mut answer = "plan\tdefault\tdomain\n".to_owned();

@@ -238,7 +238,7 @@ pub(super) fn web_servers(server: &Server, config: &Config, kind: PanelKind) -> 
 }
 
 /// The server's own name, as the panel knows it, else as the system does. Only a full name leads to it from outside.
-pub(super) fn host_name(server: &Server, kind: PanelKind) -> Option<Domain> {
+fn host_name(server: &Server, kind: PanelKind) -> Option<Domain> {
     let text = |path: &str| std::fs::read_to_string(server.path(path)).unwrap_or_default();
     let value = |path: &str, key: &str| {
         text(path).lines().find_map(|line| line.strip_prefix(key).map(|value| value.trim().to_owned()))

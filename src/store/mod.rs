@@ -30,4 +30,6 @@ pub use jobs_lock::JobsLock;
 pub use lifecycle::{About, Lifecycle, Marks, Noted, REMOVE_SITE, SYNC_SITE};
 pub use publications::{Asked, PublicationRow, PublicationState};
 pub use published::{PresenceRow, PublishedRow, Reading};
+#[cfg(test)]
+pub(crate) use sites::row_of_tests;
 pub use sites::{Binding, Facts, SiteRow};

@@ -341,6 +341,15 @@ pub(super) fn from_sql(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
+/// The row of a site in tests, whose token is forty times this letter.
+#[cfg(test)]
+pub(crate) fn row_of_tests(token: &str, floor: u64) -> SiteRow {
+    let domain = Domain::new("a.example").unwrap();
+    let owner = AccountId::new("cpanel", Username::new("alice").unwrap(), 1004, "1");
+    let key = SiteKey::of(&domain);
+    SiteRow { key, domain, owner, token: token.repeat(40), floor, opened: 0, closed: false }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ const OWN_NAME: &str = ".panelgate";
 ///
 /// No segment is `.` or `..`, longer than [`limits::PATH_SEGMENT_BYTES`], or holds a control character, NUL or a backslash; the whole has at most
 /// [`limits::PATH_BYTES`] and [`limits::PATH_DEPTH`] segments. It says nothing about links: [`crate::publish::confine`] does.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 pub struct RelPath(Box<str>);
 
 /// Why bytes are not a [`RelPath`]. `Display` is a reason that a customer can read.
@@ -188,12 +188,6 @@ fn check_segment(segment: &str) -> Result<(), PathFault> {
 impl fmt::Display for RelPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&super::printable(&self.0))
-    }
-}
-
-impl serde::Serialize for RelPath {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
     }
 }
 

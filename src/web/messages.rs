@@ -10,7 +10,7 @@ use crate::limits;
 use crate::ops::notices::Notice;
 
 macro_rules! languages {
-    ($( $(#[doc = $doc:literal])+ $name:ident = $code:literal, $native:literal, rtl $rtl:literal; )+) => {
+    ($( $(#[doc = $doc:literal])+ $name:ident = $code:literal, $direction:literal; )+) => {
         /// A language that there is a catalogue for.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
@@ -23,11 +23,8 @@ macro_rules! languages {
             /// The two-letter code (ISO 639-1), for `lang` and for the catalogue's file name.
             pub const fn code(self) -> &'static str { match self { $( Language::$name => $code, )+ } }
 
-            /// The language's name in itself.
-            pub const fn native_name(self) -> &'static str { match self { $( Language::$name => $native, )+ } }
-
-            /// Whether it is written from right to left.
-            pub const fn is_right_to_left(self) -> bool { match self { $( Language::$name => $rtl, )+ } }
+            /// Where it is written to, as the value of `dir`.
+            pub const fn direction(self) -> &'static str { match self { $( Language::$name => $direction, )+ } }
 
             const fn source(self) -> &'static str {
                 match self { $( Language::$name => include_str!(concat!("messages/", $code, ".json")), )+ }
@@ -38,25 +35,20 @@ macro_rules! languages {
 
 languages! {
     /// English.
-    En = "en", "English", rtl false;
+    En = "en", "ltr";
     /// German.
-    De = "de", "Deutsch", rtl false;
+    De = "de", "ltr";
     /// French.
-    Fr = "fr", "Français", rtl false;
+    Fr = "fr", "ltr";
     /// Spanish.
-    Es = "es", "Español", rtl false;
+    Es = "es", "ltr";
     /// Lithuanian.
-    Lt = "lt", "Lietuvių", rtl false;
+    Lt = "lt", "ltr";
     /// Arabic.
-    Ar = "ar", "العربية", rtl true;
+    Ar = "ar", "rtl";
 }
 
 impl Language {
-    /// The value of `dir`.
-    pub const fn direction(self) -> &'static str {
-        if self.is_right_to_left() { "rtl" } else { "ltr" }
-    }
-
     /// The language of a locale as panels and systems write it: `de`, `de-DE`, `pt_br`, `ar_EG.UTF-8`. `None`: there is no catalogue for it.
     pub fn from_locale(locale: &str) -> Option<Self> {
         let code = locale.trim().split(['_', '-', '.', '@', ':']).next().unwrap_or_default();

@@ -14,6 +14,7 @@ mod matrix;
 mod ownership;
 mod packaged;
 mod service;
+mod table;
 #[allow(dead_code)]
 #[path = "../hooks/tree.rs"]
 mod tree;

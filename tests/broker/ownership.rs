@@ -10,7 +10,7 @@ use crate::needs_root;
 use crate::world::{A, B, World};
 
 /// What the builder was told at the last session call.
-fn told(world: &World) -> serde_json::Value {
+pub fn told(world: &World) -> serde_json::Value {
     world.builder.requests().into_iter().rev().find(|call| call.target.contains("requestLogin")).unwrap().body
 }
 
@@ -46,7 +46,7 @@ fn a_domain_that_moves_takes_nothing_with_it() {
 }
 
 /// The panel's own data move `sub.a.example` from account pga to pgb, as far as the files of pgb say; what pga and the map say is left as it was.
-fn give_sub_to_b(world: &World) {
+pub fn give_sub_to_b(world: &World) {
     world.edit(
         "var/cpanel/userdata/pgb/main",
         "addon_domains: {}",

@@ -45,7 +45,7 @@ fn it_tells_the_service_manager_how_it_is() {
     world.broker_ends();
     let notices = world.path("notify");
     let socket = UnixDatagram::bind(&notices).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     let next = |want: &str| {
         let mut buffer = [0; 200];
         loop {

@@ -187,7 +187,12 @@ impl World {
     }
 
     pub fn start_broker(&mut self) {
-        self.broker = Some(self.broker_command().spawn().unwrap());
+        self.start_with(self.broker_command());
+    }
+
+    /// Starts the broker by a command of one's own.
+    pub fn start_with(&mut self, mut command: Command) {
+        self.broker = Some(command.spawn().unwrap());
         wait_for("the broker", || std::os::unix::net::UnixStream::connect(self.socket()).is_ok());
     }
 

@@ -4,13 +4,14 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::server::*;
 use panelgate::builder::Client;
 use panelgate::error::ErrorKind;
+use rustls::{HandshakeKind, ServerConnection, StreamOwned};
 
 #[test]
 fn certificates_are_verified_and_the_error_says_what_is_wrong() {
@@ -400,6 +401,75 @@ fn a_kept_connection_that_the_builder_has_closed_is_not_used_and_nothing_is_sent
         }
     }
     assert_eq!(server.heard().len(), 5);
+}
+
+/// A connection at the server's end that notes, when it ends, how its handshake was made.
+struct Noted(StreamOwned<ServerConnection, TcpStream>, Arc<Mutex<Vec<HandshakeKind>>>);
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.1.lock().unwrap().extend(self.0.conn.handshake_kind());
+    }
+}
+
+#[test]
+fn a_new_connection_goes_on_with_the_tls_session_of_the_one_before() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let kinds: Arc<Mutex<Vec<HandshakeKind>>> = Arc::default();
+    let (noted, tls) = (Arc::clone(&kinds), usual_tls());
+    let server = std::thread::spawn(move || {
+        for tcp in listener.incoming().take(3) {
+            let connection = ServerConnection::new(Arc::clone(&tls)).unwrap();
+            let mut stream = Noted(StreamOwned::new(connection, tcp.unwrap()), Arc::clone(&noted));
+            let mut heard = Vec::new();
+            while !heard.ends_with(b"}") {
+                let mut byte = [0];
+                stream.0.read_exact(&mut byte).unwrap();
+                heard.push(byte[0]);
+            }
+            stream.0.write_all(&session(port)).unwrap();
+            stream.0.conn.send_close_notify();
+            stream.0.flush().unwrap();
+        }
+    });
+    let client = Client::new(&config(&format!("https://127.0.0.1:{port}/api/"), ""));
+    for number in 1..=3 {
+        client.request_login(&http_request()).unwrap();
+        // The server has ended the connection: the next call needs another one.
+        let end = Instant::now() + Duration::from_secs(60);
+        while kinds.lock().unwrap().len() < number && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    server.join().unwrap();
+    assert_eq!(*kinds.lock().unwrap(), [HandshakeKind::Full, HandshakeKind::Resumed, HandshakeKind::Resumed]);
+}
+
+#[test]
+fn a_builder_that_lets_calls_wait_in_vain_is_known_for_it_until_it_answers() {
+    let is_mute = Arc::new(AtomicBool::new(true));
+    let shown = Arc::clone(&is_mute);
+    let port = Arc::new(Mutex::new(0));
+    let own = Arc::clone(&port);
+    let server = Server::start(Some(usual_tls()), move |connection| {
+        while connection.request().is_some() {
+            // Until the client leaves.
+            if shown.load(Ordering::SeqCst) || connection.send(session(*own.lock().unwrap())).is_err() {
+                let _ = connection.tcp.read(&mut [0]);
+            }
+        }
+    });
+    *port.lock().unwrap() = port_of(&server.url());
+    let client = server.client("timeout = 1");
+    for number in 1..=4 {
+        assert_error(client.request_login(&http_request()), ErrorKind::BuilderUnreachable, &["within 1 s"]);
+        assert_eq!(client.unanswered(), number);
+    }
+    is_mute.store(false, Ordering::SeqCst);
+    // On a slow machine a second may be too short for more than one call.
+    while client.request_login(&http_request()).is_err() {}
+    assert_eq!(client.unanswered(), 0);
 }
 
 fn port_of(url: &str) -> u16 {

@@ -10,6 +10,7 @@ use crate::common;
 use crate::tree::source;
 
 const CPANEL: &str = "\
+    -rw-r--r-- LICENSE-AGPL-3.0\n\
     -rw-r--r-- README.md\n\
     -rw-r--r-- install.json\n\
     drwxr-xr-x jupiter/\n\
@@ -34,6 +35,7 @@ const CPANEL: &str = "\
     -rwxr-xr-x whm/index.cgi\n";
 
 const DIRECTADMIN: &str = "\
+    -rw-r--r-- LICENSE-AGPL-3.0\n\
     -rw-r--r-- README.md\n\
     drwxr-xr-x hooks/\n\
     -rwxr-xr-x hooks/domain_change_post.sh\n\
@@ -272,6 +274,11 @@ fn the_directadmin_plugin_installs_twice_and_leaves_as_it_came() {
     assert!(well && said.ends_with("<br>\n"), "{said}");
     assert_eq!(std::fs::read_to_string(&items).unwrap(), format!("{before}\n"));
     assert_eq!(listing(&plugins).len(), want.len() + 1, "the folder itself is the manager's");
+    // Where nobody else has such a file, none stays.
+    std::fs::remove_file(&items).unwrap();
+    assert!(script(&plugin, "install.sh").0 && items.metadata().unwrap().len() > 0);
+    assert!(script(&plugin, "uninstall.sh").0 && !items.exists());
+    std::fs::write(&items, before).unwrap();
 
     // A file that leads elsewhere is left alone.
     std::fs::remove_file(&items).unwrap();

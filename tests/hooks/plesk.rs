@@ -110,6 +110,8 @@ fn whatever_happens_plesk_goes_on() {
     let broken = Tree::new();
     std::fs::write(broken.path("panelgate.py"), "this is no Python").unwrap();
     tell(&broken, &["domain_delete"], NOTHING);
+    std::fs::remove_file(broken.path("plesk/event.py")).unwrap();
+    tell(&broken, &["domain_delete"], NOTHING);
 }
 
 /// With the library itself.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use panelgate::config::PanelKind;
+use panelgate::sandbox::{Builder, Options};
 use serde_json::Value;
 
 use crate::common::{self, SITE_MAIN, SITE_SUB, Sites, TestUser, Trial};
@@ -107,6 +108,90 @@ fn an_event_of_directadmins_is_in_the_store() {
     assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty());
     common::wait_for("the job", || jobs(&trial).iter().any(|kind| kind == "sync-site"));
     assert!(!holds(trial.dir.path(), b"hunter2-in-the-clear"));
+}
+
+/// A hook of each panel tells of a suspension while the builder is down; the builder hears it when it is up again, once, however often it was told.
+#[test]
+fn what_is_told_while_the_builder_is_down_reaches_it_once() {
+    if !common::is_root() {
+        return;
+    }
+    for panel in [PanelKind::CPanel, PanelKind::DirectAdmin, PanelKind::Plesk] {
+        let (mut trial, tree) = world(panel, "");
+        assert_eq!(panelgate(&trial, &["open", "--account", &trial.account, SITE_MAIN]).0, Some(0));
+        trial.builder.stop();
+        let hint = format!(
+            r#"{{"context":{{"category":"Whostmgr","event":"Accounts::suspendacct","stage":"post"}},"data":{{"user":"{}"}}}}"#,
+            trial.account
+        );
+        let (program, words, variables, hint) = match panel {
+            PanelKind::CPanel => {
+                let mark = trial.in_tree(&format!("var/cpanel/suspended/{}", trial.account));
+                std::fs::create_dir_all(mark.parent().unwrap()).unwrap();
+                std::fs::write(mark, "").unwrap();
+                ("cpanel/panelgate-hook", vec!["event"], Vec::new(), hint.as_bytes())
+            }
+            PanelKind::DirectAdmin => {
+                let file =
+                    trial.in_tree(&format!("usr/local/directadmin/data/users/{}/user.conf", trial.account));
+                let text = std::fs::read_to_string(&file).unwrap();
+                std::fs::write(&file, text.replace("suspended=no", "suspended=yes")).unwrap();
+                let name = vec![("username", trial.account.as_str())];
+                ("directadmin/hooks/user_suspend_post.sh", Vec::new(), name, &b""[..])
+            }
+            _ => {
+                let file = trial.in_tree(&format!("usr/local/psa/answers/account-{}", trial.account));
+                let text = std::fs::read_to_string(&file).unwrap();
+                std::fs::write(&file, text.replace("\t0\tvrt_hst", "\t16\tvrt_hst")).unwrap();
+                let name = vec![("NEW_DOMAIN_NAME", SITE_MAIN), ("NEW_DOMAIN_STATUS", "16")];
+                ("plesk/panelgate-event", vec!["domain_status_update"], name, &b""[..])
+            }
+        };
+        for _ in 0..3 {
+            let output = run(&tree.path(program), &words, &variables, Stdin::Bytes(hint), 0);
+            assert!(output.status.success() && output.stderr.is_empty(), "{panel:?}: {output:?}");
+        }
+        common::wait_for("the job", || jobs(&trial).iter().any(|kind| kind == "sync-site"));
+        panelgate(&trial, &["jobs", "--once"]);
+        // One, or two where a hook's child was slow.
+        assert!(!open_looks(&trial).is_empty(), "{panel:?}: a look waits for the builder");
+
+        trial.builder = Builder::start(Options::new(common::BUILDER_USER, common::BUILDER_PASSWORD)).unwrap();
+        std::fs::write(trial.dir.path().join("ca.pem"), trial.builder.ca_pem()).unwrap();
+        trial.write_config("");
+        let again = || {
+            for look in open_looks(&trial) {
+                panelgate(&trial, &["jobs", "retry", &look]);
+            }
+            let (code, said) = panelgate(&trial, &["jobs", "--once"]);
+            assert_eq!(code, Some(0), "{said}");
+        };
+        again();
+        run(&tree.path(program), &words, &variables, Stdin::Bytes(hint), 0);
+        common::wait_for("the next job", || !open_looks(&trial).is_empty());
+        again();
+        let requests = trial.builder.requests();
+        let told: Vec<bool> = requests
+            .iter()
+            .filter(|request| request.target.ends_with("set-blocked"))
+            .map(|request| request.body["value"].as_bool().unwrap())
+            .collect();
+        assert_eq!(told, [true], "{panel:?}");
+    }
+}
+
+/// The numbers of the looks that have not ended.
+fn open_looks(trial: &Trial) -> Vec<String> {
+    let (code, text) = panelgate(trial, &["jobs", "list", "--json"]);
+    assert_eq!(code, Some(0), "{text}");
+    let mut open = Vec::new();
+    for value in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
+        let value = value.unwrap();
+        let entries = value.as_array().cloned().unwrap_or_else(|| vec![value]);
+        let waits = |entry: &&Value| entry["kind"] == "sync-site" && entry["state"] == "waiting";
+        open.extend(entries.iter().filter(waits).map(|entry| entry["id"].to_string()));
+    }
+    open
 }
 
 /// The field of packages, by which an administrator says for how many sites an account may have the builder.

@@ -6,8 +6,9 @@ use std::process::{Child, Command, Stdio};
 
 use panelgate::sandbox::{Builder, Options};
 
+use crate::common::webdriver::Browser;
 use crate::common::{BUILDER_PASSWORD, BUILDER_USER, free_port, wait_for};
-use crate::system::System;
+use crate::system::{System, is_there};
 use crate::world::{Access, exchange, put};
 
 /// A server in the system. It ends when it is dropped.
@@ -45,6 +46,7 @@ pub fn page_and_endpoint(system: &System) {
     assert_eq!(answer.status, 303, "{answer:?}\n{}", system.read("var/log/served.log"));
     assert!(answer.head.contains("login_hash="), "{answer:?}");
     drop(page);
+    icon_is_clicked(system, &builder);
 
     // The public web server is another user, who may publish by what the builder was told.
     let snippet = "Include /usr/share/doc/panelgate/webserver/apache.conf";
@@ -64,6 +66,43 @@ pub fn page_and_endpoint(system: &System) {
     let owner = system.run(&["stat", "-c", "%U", "/home/alice/public_html/index.html"]);
     assert_eq!(owner.trim(), "alice");
     drop((endpoint, broker));
+}
+
+/// The icon of the installed bundle in a page of a panel, clicked in a browser: the bundle lies where its README says.
+fn icon_is_clicked(system: &System, builder: &Builder) {
+    if !is_there("chromedriver") {
+        assert!(std::env::var_os("PANELGATE_TEST_ALL").is_none(), "chromedriver is missing: run tests/run");
+        return eprintln!("skipped: chromedriver is missing");
+    }
+    let place = "/usr/lib/panelgate/cpanel";
+    system.run(&["mkdir", place]);
+    system.run(&["tar", "-xzpf", "/usr/share/panelgate/bundles/panelgate-cpanel.tar.gz", "-C", place]);
+    let install: serde_json::Value =
+        serde_json::from_str(&system.read("usr/lib/panelgate/cpanel/install.json")).unwrap();
+    let text = |key: &str| install[0][key].as_str().unwrap();
+    let address = format!("/frontend/jupiter/{}", text("uri"));
+    let panel = format!(
+        "<!doctype html><html lang=\"en\"><title>Panel</title><nav><a href=\"{address}\">{}</a></nav></html>",
+        text("name")
+    );
+    system.write("srv/panel.html", 0o644, &panel);
+    let (icon, port) = apache(
+        system,
+        "icon",
+        "alice",
+        &format!(
+            "ScriptAlias {address} {place}/jupiter/index.live.cgi\nAlias /panel.html /srv/panel.html\n\
+             <Files panel.html>\nRequire all granted\nForceType text/html\n</Files>"
+        ),
+    );
+    let browser = Browser::start("en");
+    browser.open(&format!("http://127.0.0.1:{port}/panel.html"));
+    browser.click("nav a");
+    let session = format!("https://{}/?login_hash=", builder.page_host());
+    browser.wait_for_url("the builder", |url| url.starts_with(&session));
+    assert_eq!(browser.text("#site"), "shop.example");
+    drop((browser, icon));
+    system.run(&["rm", "-r", place, "/srv/panel.html"]);
 }
 
 /// An account of custom hosting, and the server's settings.

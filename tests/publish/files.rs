@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::common::wait_for;
 use crate::disks::Mounted;
+use crate::killed::Ends;
 use crate::needs_root;
 use crate::servers::{Kind, Server};
 use crate::world::{World, get, put};
@@ -394,6 +395,8 @@ fn workers_killed_in_the_middle_leave_every_file_whole() {
             }
             killed
         });
+        // The killer must end whatever is found here.
+        let end = Ends(&over);
         for round in 0..12 {
             let putters: Vec<_> = (0..4)
                 .map(|file| {
@@ -415,7 +418,7 @@ fn workers_killed_in_the_middle_leave_every_file_whole() {
                 );
             }
         }
-        over.store(true, order);
+        drop(end);
         assert!(killer.join().unwrap() >= 3, "too few were killed");
     });
     for file in 0..4 {

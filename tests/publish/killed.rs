@@ -175,7 +175,7 @@ fn every_response_is_of_one_publication_whoever_is_killed_and_whenever() {
 }
 
 /// Says that it is over, also when something panics.
-struct Ends<'a>(&'a AtomicBool);
+pub struct Ends<'a>(pub &'a AtomicBool);
 
 impl Drop for Ends<'_> {
     fn drop(&mut self) {

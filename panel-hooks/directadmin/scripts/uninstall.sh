@@ -8,5 +8,7 @@ plugin=$(cd "$(dirname "$0")/.." && pwd -P) || exit 1
 items=${plugin%/plugins/panelgate}/data/admin/custom_package_items.conf
 if [ -f "$items" ] && [ ! -L "$items" ]; then
     sed -i -e '/^panelgate=/d' -e '/^panelgate_sites=/d' "$items"
+    # install.sh makes it where there is none.
+    [ -s "$items" ] || rm -f "$items"
 fi
 echo 'The Website Builder is removed from DirectAdmin. Published websites stay as they are.<br>'

@@ -31,7 +31,7 @@ impl Desk {
         let place = logged.end(self.place_for_call(principal))?;
         let args = logged.end(with_input(context, principal, args, stream))?;
         let is_long = args.takes_long();
-        let _share = logged.end(self.share(principal, args.account().as_ref()))?;
+        let _share = logged.end(self.shares.take(principal, args.account().as_ref()))?;
         let request = logged.end(args.into_request(reference))?;
         let answer = ops::call(context, principal, &request)?;
         let text = answer.to_string();

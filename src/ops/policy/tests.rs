@@ -2,21 +2,7 @@ use super::*;
 use crate::types::{AccountId, Domain};
 
 fn account(name: &str, uid: u32) -> Account {
-    Account {
-        id: AccountId::new("cpanel", Username::new(name).unwrap(), uid, "1"),
-        home: format!("/home/{name}").into(),
-        owner: None,
-        plan: None,
-        addons: Vec::new(),
-        site_limit: None,
-        locale: None,
-        contact: None,
-        suspended: false,
-        demo: false,
-        feature: true,
-        public_ip: None,
-        sites: Vec::new(),
-    }
+    Account::plain(AccountId::new("cpanel", Username::new(name).unwrap(), uid, "1"))
 }
 
 fn site(kind: SiteKind) -> Site {
@@ -48,106 +34,88 @@ fn verdict(principal: &Principal, operation: Operation, panel: PanelKind, accoun
     allow_account(principal, operation, panel, account).map_or_else(|error| error.kind().name(), |()| "ok")
 }
 
-/// Every principal, every panel, every state of account alice (uid 1004).
+const PANELS: [PanelKind; 4] = [PanelKind::CPanel, PanelKind::DirectAdmin, PanelKind::Plesk, PanelKind::Ini];
+
+/// What each of [`principals`] is told about an operation on account alice (uid 1004), who is in a state that has this name.
+fn wanted(operation: Operation, panel: PanelKind, state: &'static str) -> [&'static str; 8] {
+    const NO: &str = "forbidden";
+    // On Plesk no process is an account's.
+    let own = |state| if panel == PanelKind::Plesk { NO } else { state };
+    match operation {
+        Operation::OpenSite => [state, state, own(state), NO, NO, NO, NO, NO],
+        // Root may look at an account, and help it, whatever its state.
+        Operation::ViewAccount
+        | Operation::CallBuilder
+        | Operation::BackupProject
+        | Operation::ViewBackups
+        | Operation::DownloadProject
+        | Operation::ViewPublication => ["ok", state, own(state), NO, NO, NO, NO, NO],
+        // That it is suspended may be what is new.
+        Operation::Refresh => ["ok", "ok", own("ok"), NO, NO, NO, NO, NO],
+        Operation::ViewStatus | Operation::Examine => ["ok", "ok", NO, NO, NO, NO, "ok", NO],
+        Operation::ViewAudit
+        | Operation::Revoke
+        | Operation::ClaimSite
+        | Operation::ManageJobs
+        | Operation::ManageBackups
+        | Operation::ChangePublication
+        | Operation::TellEvents => ["ok", NO, NO, NO, NO, NO, NO, NO],
+        // Only the web server brings what the builder sends, and it may do nothing else.
+        Operation::Publish => [NO, NO, NO, NO, NO, state, NO, NO],
+    }
+}
+
+/// Every principal, every operation, every panel, every state of the account.
 #[test]
-fn who_may_open_what() {
-    const PANELS: [PanelKind; 4] =
-        [PanelKind::CPanel, PanelKind::DirectAdmin, PanelKind::Plesk, PanelKind::Ini];
+fn who_may_do_what_to_whom() {
     type Change = fn(&mut Account);
-    let change: [(&str, Change); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("ok", |_| {}),
         ("suspended", |account| account.suspended = true),
         ("demo-account", |account| account.demo = true),
         ("feature-off", |account| account.feature = false),
     ];
-    for (state, change) in change {
+    for (state, change) in changes {
         let mut alice = account("alice", 1004);
         change(&mut alice);
         for panel in PANELS {
-            let own = if panel == PanelKind::Plesk { "forbidden" } else { state };
-            const NO: &str = "forbidden";
-            let want_open = [state, state, own, NO, NO, NO, NO, NO];
-            let want_view = ["ok", state, own, NO, NO, NO, NO, NO];
-            // Only the web server brings what the builder sends, and it may do nothing else; taking back is root's.
-            let want_publish = [NO, NO, NO, NO, NO, state, NO, NO];
-            let want_change = ["ok", NO, NO, NO, NO, NO, NO, NO];
-            for (index, principal) in principals().iter().enumerate() {
-                let place = format!("{principal} on {} with {state}", panel.name());
-                assert_eq!(
-                    verdict(principal, Operation::OpenSite, panel, &alice),
-                    want_open[index],
-                    "open: {place}"
-                );
-                assert_eq!(
-                    verdict(principal, Operation::ViewAccount, panel, &alice),
-                    want_view[index],
-                    "view: {place}"
-                );
-                for (operation, want) in [
-                    (Operation::Publish, want_publish),
-                    (Operation::ViewPublication, want_view),
-                    (Operation::ChangePublication, want_change),
-                ] {
-                    let name = operation.name();
-                    assert_eq!(verdict(principal, operation, panel, &alice), want[index], "{name}: {place}");
-                }
+            for operation in Operation::ALL {
+                let got: Vec<&str> = principals()
+                    .iter()
+                    .map(|principal| verdict(principal, operation, panel, &alice))
+                    .collect();
+                let place = format!("{} on {}, alice {state}", operation.name(), panel.name());
+                assert_eq!(got, wanted(operation, panel, state), "{place}");
             }
         }
     }
 }
 
+/// Every operation, every kind of site, suspended or not, with hosting or without.
 #[test]
-fn which_sites_can_be_opened() {
-    let verdict = |site: &Site| {
-        allow_site(Operation::OpenSite, site).map_or_else(|error| error.kind().name(), |()| "ok")
-    };
-    for kind in [SiteKind::Main, SiteKind::Addon, SiteKind::Sub] {
-        assert_eq!(verdict(&site(kind)), "ok");
-    }
-    assert_eq!(verdict(&site(SiteKind::Alias)), "site-alias");
-    assert_eq!(verdict(&Site { suspended: true, ..site(SiteKind::Main) }), "suspended");
-    assert_eq!(verdict(&Site { document_root: None, ..site(SiteKind::Addon) }), "site-without-hosting");
-    assert!(allow_site(Operation::ViewAccount, &site(SiteKind::Alias)).is_ok());
-    let suspended = Site { suspended: true, ..site(SiteKind::Main) };
-    assert!(allow_site(Operation::Publish, &suspended).is_err());
-    assert!(allow_site(Operation::ChangePublication, &suspended).is_ok(), "what is there can be taken back");
-    assert!(allow_site(Operation::ChangePublication, &site(SiteKind::Alias)).is_err());
-}
-
-#[test]
-fn what_is_not_about_accounts_is_roots_and_status_the_panels_too() {
-    for operation in [
-        Operation::ViewStatus,
-        Operation::Examine,
-        Operation::ViewAudit,
-        Operation::Revoke,
-        Operation::ClaimSite,
-        Operation::ManageJobs,
-        Operation::ManageBackups,
-        Operation::TellEvents,
-    ] {
-        for (index, principal) in principals().iter().enumerate() {
-            let status = [Operation::ViewStatus, Operation::Examine].contains(&operation);
-            let want = index == 0 || (status && [1, 6].contains(&index));
-            let got = allow(principal, operation, PanelKind::CPanel).is_ok();
-            assert_eq!(got, want, "{principal}: {}", operation.name());
+fn to_which_sites() {
+    let hosted = Some("/home/alice/public_html".into());
+    for operation in Operation::ALL {
+        for kind in [SiteKind::Main, SiteKind::Addon, SiteKind::Sub, SiteKind::Alias] {
+            for (suspended, document_root) in
+                [(false, hosted.clone()), (true, hosted.clone()), (false, None), (true, None)]
+            {
+                let is_hosted = document_root.is_some();
+                let site = Site { suspended, document_root, ..site(kind) };
+                let got = allow_site(operation, &site).map_or_else(|error| error.kind().name(), |()| "ok");
+                // What is there can be taken back, though the site is suspended.
+                let about_published =
+                    matches!(operation, Operation::ViewPublication | Operation::ChangePublication);
+                let want = match (operation, kind) {
+                    (Operation::ViewAccount, _) => "ok",
+                    (_, SiteKind::Alias) => "site-alias",
+                    _ if suspended && !about_published => "suspended",
+                    _ if !is_hosted => "site-without-hosting",
+                    _ => "ok",
+                };
+                assert_eq!(got, want, "{}: {site:?}", operation.name());
+            }
         }
-    }
-}
-
-#[test]
-fn accounts_and_panel_users_may_have_the_panel_asked_anew() {
-    for panel in [PanelKind::CPanel, PanelKind::DirectAdmin, PanelKind::Plesk, PanelKind::Ini] {
-        for (index, principal) in principals().iter().enumerate() {
-            let account = (2..=4).contains(&index) && panel.has_account_peers();
-            let got = allow(principal, Operation::Refresh, panel).is_ok();
-            assert_eq!(got, index < 2 || account, "{principal} on {}", panel.name());
-        }
-        // Also one that is suspended: that may be what is new.
-        let mut alice = account("alice", 1004);
-        alice.suspended = true;
-        let own = verdict(&principals()[2], Operation::Refresh, panel, &alice);
-        assert_eq!(own, if panel == PanelKind::Plesk { "forbidden" } else { "ok" });
     }
 }
 
@@ -157,7 +125,7 @@ fn who_may_make_which_call() {
     for call in Call::ALL.iter().copied() {
         let for_accounts = call.entry().callers == Callers::Accounts;
         for (index, principal) in principals().iter().enumerate() {
-            for panel in [PanelKind::CPanel, PanelKind::Plesk] {
+            for panel in PANELS {
                 let account = (2..=4).contains(&index) && panel.has_account_peers();
                 let want = index == 0 || (for_accounts && (index == 1 || account));
                 let got = allow_call(principal, call, panel).is_ok();

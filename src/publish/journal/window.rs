@@ -87,7 +87,7 @@ impl Site {
     }
 
     /// When the first `index.php` comes: what a web server would serve instead of it is moved aside.
-    pub(crate) fn clear_the_way(&mut self) -> Outcome<()> {
+    fn clear_the_way(&mut self) -> Outcome<()> {
         for preferred in self.in_the_way()? {
             self.delete_file(&preferred)?;
         }

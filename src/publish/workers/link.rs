@@ -21,6 +21,9 @@ use crate::types::quote;
 
 use super::Times;
 
+/// Time after which a worker that says nothing is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// A worker process and what it was told.
 pub(super) struct Link {
     assignment: Assignment,
@@ -98,9 +101,12 @@ impl Link {
                 .with_source(error)
         })?;
         descriptors::send(&self.socket, &text, &[], false).map_err(|error| self.lost().with_source(error))?;
-        let end = Instant::now() + limits::WORKER_START_TIME;
-        if !self.is_readable(end) {
-            return Err(self.lost().context("it was not ready in time"));
+        // What a worker that was killed has left comes first, and may be much.
+        let end = Instant::now() + limits::WORKER_CLOSE_TIME;
+        while !self.is_readable(end.min(Instant::now() + LOOK)) {
+            if Instant::now() >= end || self.is_stopped() {
+                return Err(self.lost().context("it was not ready in time"));
+            }
         }
         match self.report()? {
             Some(report) if report.id == 0 => {
@@ -246,7 +252,7 @@ impl Link {
                 }
             };
             // Leases change without a word from the worker: looked at from time to time.
-            let readable = self.is_readable(next.min(now + quiet.min(Duration::from_secs(5))));
+            let readable = self.is_readable(next.min(now + quiet.min(LOOK)));
             if self.is_stopped() {
                 log::warn!(
                     "the worker of account {} was stopped by somebody and is killed",

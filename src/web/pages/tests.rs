@@ -23,21 +23,9 @@ pub(in crate::web) fn overview(samples: &[Sample<'_>]) -> Overview {
         notices: if *name == "bücher.example" { Notice::ALL.into() } else { Vec::new() },
         token: refused.is_none().then(|| format!("token-of-{name}")),
     });
-    let account = Account {
-        id: AccountId::new("cpanel", Username::new("alice").unwrap(), 1004, "1"),
-        home: "/home/alice".into(),
-        owner: None,
-        plan: Some("Gold <& \"more\"> | a".into()),
-        addons: Vec::new(),
-        site_limit: None,
-        locale: None,
-        contact: None,
-        suspended: false,
-        demo: false,
-        feature: true,
-        public_ip: None,
-        sites: sites.collect(),
-    };
+    let id = AccountId::new("cpanel", Username::new("alice").unwrap(), 1004, "1");
+    let plan = Some("Gold <& \"more\"> | a".into());
+    let account = Account { plan, sites: sites.collect(), ..Account::plain(id) };
     let form_targets = vec!["https://builder.example".into(), "https://evil.example; script-src *".into()];
     Overview { account, entries: entries.collect(), form_targets, backups: true }
 }

@@ -50,21 +50,8 @@ pub(super) fn account(main: &str) -> Account {
         suspended: false,
         alias_of: None,
     };
-    Account {
-        id: AccountId::new("plesk", Username::new("shopuser").unwrap(), 20_001, "mark"),
-        home: "/var/www/vhosts/shop.example".into(),
-        owner: None,
-        plan: None,
-        addons: Vec::new(),
-        site_limit: None,
-        locale: None,
-        contact: None,
-        suspended: false,
-        demo: false,
-        feature: true,
-        public_ip: None,
-        sites: vec![site],
-    }
+    let id = AccountId::new("plesk", Username::new("shopuser").unwrap(), 20_001, "mark");
+    Account { home: "/var/www/vhosts/shop.example".into(), sites: vec![site], ..Account::plain(id) }
 }
 
 pub(super) fn of_account() -> Subject {

@@ -221,7 +221,7 @@ fn a_program_that_hangs_ends_with_its_job() {
 
 #[test]
 fn a_run_that_outlived_us_is_followed() {
-    let here = Here::new(&format!("while [ ! -e \"$T/go\" ]; do sleep 0.05; done\n{MAKES}"));
+    let here = Here::new(&format!("while [ -d \"$T\" ] && [ ! -e \"$T/go\" ]; do sleep 0.05; done\n{MAKES}"));
     let (request, account) = (request(), account("shop.example"));
     let order = Order { label: "pg-43-orphan", ..order(&request, &account) };
     let prefix = order.label;
