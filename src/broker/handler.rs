@@ -131,7 +131,7 @@ impl Desk {
         let context = self.context();
         let result = match ops::principal_of_uid(uid, &context) {
             Ok(principal) => self
-                .operate(&context, &principal, reference, request, (load, stream))
+                .operate(&context, &principal, reference, request, load, stream)
                 .map_err(|error| told(&principal, reference, &error)),
             Err(error) => {
                 log::warn!("{reference}: uid {uid} may be anybody: {error:?}");
@@ -165,7 +165,8 @@ impl Desk {
         principal: &Principal,
         reference: Reference,
         request: Request,
-        (load, stream): ((usize, usize), &UnixStream),
+        load: (usize, usize),
+        stream: &UnixStream,
     ) -> Result<Done<'_>> {
         let logged = Logged { principal, reference, op: &request.op };
         if request.v != protocol::VERSION {

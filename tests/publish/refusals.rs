@@ -110,9 +110,8 @@ fn other_addresses_than_the_builders_can_be_kept_out() {
     let server = Server::start(Kind::Nginx, &world);
     let access = world.access(&world.a);
     assert_eq!(put(server.port, &access, "x", b"x").status, 403);
-    assert!(
-        world.log().contains("a publication request from 127.0.0.1, which is not among [publish] sources")
-    );
+    let told = "a publication request from 127.0.0.1, which is not among [publish] sources";
+    crate::common::wait_for("the log", || world.log().contains(told));
     world.configure("sources = 203.0.113.0/24, 127.0.0.0/8");
     world.signal("-HUP");
     crate::common::wait_for("the new configuration", || put(server.port, &access, "x", b"x").status == 200);
@@ -127,8 +126,10 @@ fn a_site_that_is_published_another_way_has_no_endpoint() {
     assert_eq!(put(server.port, &access, "x", b"x").status, 200);
     world.configure("type = local");
     world.signal("-HUP");
-    crate::common::wait_for("the new configuration", || put(server.port, &access, "x", b"y").status == 403);
-    assert!(world.log().contains("is published by type local, and not through the endpoint"));
+    crate::common::wait_for("the new configuration", || put(server.port, &access, "x", b"x").status == 403);
+    assert_eq!(put(server.port, &access, "x", b"y").status, 403);
+    let told = "is published by type local, and not through the endpoint";
+    crate::common::wait_for("the log", || world.log().contains(told));
     // The worker that was there is told to end by the next look at it.
     crate::common::wait_for("the worker's end", || world.workers(&world.a).is_empty());
     assert_eq!(world.a.read("x").as_deref(), Some("x"));
@@ -152,5 +153,5 @@ fn a_revocation_ends_password_and_worker_at_once() {
     // Suspended by the panel, which tells nobody: the worker ends by itself, within seconds.
     world.write_account(&world.a, "suspended = yes");
     crate::common::wait_for("the worker's end", || world.workers(&world.a).is_empty());
-    assert!(world.log().contains("was stopped"), "{}", world.log());
+    crate::common::wait_for("the log", || world.log().contains("was stopped"));
 }

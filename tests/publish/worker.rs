@@ -112,7 +112,7 @@ fn processes_of_its_own_account_get_nothing_out_of_it() {
     as_account(&world.a, "import os, sys; os.kill(int(sys.argv[1]), 9)", &[&pid.to_string()]);
     wait_for("the worker's end", || world.workers(&world.a).is_empty());
     wait_for("another worker", || put(server.port, &world.access(&world.a), "y", b"y").status == 200);
-    assert!(world.log().contains("ended unexpectedly"), "{}", world.log());
+    wait_for("the log", || world.log().contains("ended unexpectedly"));
     // One that is stopped keeps nobody else waiting.
     let pid = world.workers(&world.a)[0].to_string();
     as_account(&world.a, "import os, sys; os.kill(int(sys.argv[1]), 19)", &[&pid]);
