@@ -19,7 +19,7 @@ use proptest::test_runner::TestRunner;
 use PanelKind::{CPanel, DirectAdmin, Ini, Plesk};
 
 /// More than any look-up takes, on a busy machine too.
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(120);
 
 struct Server {
     trial: Trial,

@@ -56,7 +56,7 @@ fn server(answers: &'static [&'static str]) -> (SocketAddr, std::thread::JoinHan
     (address, thread)
 }
 
-const TIME: Duration = Duration::from_secs(5);
+const TIME: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_login_that_works_and_one_that_does_not() {

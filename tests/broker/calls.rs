@@ -168,8 +168,9 @@ fn the_broker_reads_the_list_by_itself_if_it_is_told_to() {
     assert_eq!(world.ask(0, "status", Value::Null).0, "ok");
     assert!(world.builder.requests().is_empty(), "off unless it is set");
     let path = world.path("etc/panelgate.ini");
-    let text =
-        std::fs::read_to_string(&path).unwrap().replace("timeout = 5\n", "timeout = 5\nstatistics = yes\n");
+    let text = std::fs::read_to_string(&path)
+        .unwrap()
+        .replace("timeout = 300\n", "timeout = 300\nstatistics = yes\n");
     std::fs::write(&path, text).unwrap();
     world.signal("-HUP");
     wait_for("the reading", || {

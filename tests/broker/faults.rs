@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
 use base64::Engine;
@@ -87,8 +88,11 @@ fn stopping_finishes_what_is_running() {
     let answer = std::thread::scope(|scope| {
         let asking = scope.spawn(|| world.ask(A, "open", json!({ "site": "a.example" })).0);
         // The request is running when the builder has been called.
-        let _call = silent.accept().unwrap();
+        let call = silent.accept().unwrap();
         world.signal("-TERM");
+        // It has heard of it when it listens no more.
+        wait_for("the stop", || UnixStream::connect(world.socket()).is_err());
+        drop(call);
         asking.join().unwrap()
     });
     assert_eq!(answer, "builder-unreachable", "it was answered, although the broker was told to stop");

@@ -146,7 +146,7 @@ fn a_server_that_shares_its_brand_takes_a_number_until_root_claims() {
     let text = std::fs::read_to_string(world.path("etc/panelgate.ini")).unwrap();
     std::fs::write(
         world.path("etc/panelgate.ini"),
-        text.replace("timeout = 5\n", "timeout = 5\nshared_brand = yes\n"),
+        text.replace("timeout = 300\n", "timeout = 300\nshared_brand = yes\n"),
     )
     .unwrap();
     world.signal("-HUP");

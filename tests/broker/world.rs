@@ -165,7 +165,7 @@ impl World {
         let dir = self.dir.path().display();
         let text = format!(
             "[panel]\nkind = cpanel\nroot = {dir}/root\n\
-             [builder]\nurl = {}\nusername = {BUILDER_USER}\npassword = {BUILDER_PASSWORD}\nca_file = {dir}/ca.pem\nhosts = {}\ntimeout = 5\n\
+             [builder]\nurl = {}\nusername = {BUILDER_USER}\npassword = {BUILDER_PASSWORD}\nca_file = {dir}/ca.pem\nhosts = {}\nconnect_timeout = 60\ntimeout = 300\n\
              [publish]\nendpoint = https://panel.example/panelgate/\n[store]\ndir = {dir}/state\n\
              [broker]\npanel_users = pgpanel\nweb_users = pgweb\n{more}\n",
             self.builder.api_url(),

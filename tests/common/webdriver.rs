@@ -241,7 +241,7 @@ impl Browser {
     }
 
     fn element(&self, selector: &str) -> String {
-        let end = Instant::now() + Duration::from_secs(30);
+        let end = Instant::now() + Duration::from_secs(120);
         loop {
             let url = format!("{}/element", self.session);
             let reply =

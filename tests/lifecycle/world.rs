@@ -70,7 +70,7 @@ impl World {
         let dir = self.dir.path().display();
         let text = format!(
             "[panel]\nkind = ini\nroot = {dir}/root\npublic_ip = 192.0.2.1\n[builder]\nurl = {}\nusername = {BUILDER_USER}\n\
-             password = {BUILDER_PASSWORD}\nca_file = {dir}/ca.pem\nconnect_timeout = 2\n[publish]\nendpoint = https://panel.example/publish\n\
+             password = {BUILDER_PASSWORD}\nca_file = {dir}/ca.pem\nconnect_timeout = 60\n[publish]\nendpoint = https://panel.example/publish\n\
              [store]\ndir = {dir}/state\n{more}\n",
             self.builder.api_url()
         );
