@@ -377,6 +377,9 @@ pub const BUILDER_LIST_BYTES: u64 = 2 * 1024 * 1024;
 /// Most calls of the builder's that the broker makes for others than root at a time; sessions are not counted.
 pub const CALLS_AT_ONCE: usize = 4;
 
+/// How many of these places are only for accounts that have none yet.
+pub const CALLS_FOR_OTHERS: usize = 2;
+
 /// Times that a call is made again after a failure that may pass, if making it twice is the same as making it once.
 pub const BUILDER_RETRIES: u32 = 2;
 

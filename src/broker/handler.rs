@@ -30,12 +30,13 @@ use crate::types::{Reference, Username, quote};
 use super::examination::Examination;
 use super::lane::Lane;
 use super::protocol::{self, Answer, Request};
-use super::publication::{Admission, Endpoint, Places, Promise, Taken};
+use super::publication::{Admission, Endpoint, Promise};
 use super::shares::Shares;
 use super::wire::{
     Admitted, AuditArgs, BackupArgs, ClaimArgs, ManageArgs, OverviewArgs, PublishArgs, RefreshArgs,
     RevokeArgs, WireOverview,
 };
+use call::{CallPlace, Calls};
 pub(super) use open::Opening;
 
 /// What all requests share.
@@ -49,7 +50,7 @@ pub(super) struct Desk {
     /// How often accounts say that something has changed.
     refreshes: Mutex<Quota<Username>>,
     /// Calls of the builder's that run for others than root.
-    calls: Places,
+    calls: Calls,
     counts: Counts,
     /// The publication endpoint's side of the broker.
     pub(super) endpoint: Endpoint,
@@ -86,7 +87,7 @@ impl Desk {
                 limits::QUEUED_REQUESTS,
             ),
             refreshes: Mutex::new(Quota::new(limits::REFRESH_BUCKET, limits::REFRESH_REFILL)),
-            calls: Places::new(limits::CALLS_AT_ONCE),
+            calls: Calls::default(),
             counts: Counts::default(),
             endpoint,
             examination: Examination::default(),
@@ -379,7 +380,7 @@ enum Done<'a> {
     /// Its result, and a file for the caller.
     File(Value, File),
     /// Its result as JSON that does not fit into a frame, and what it holds until that is sent.
-    Text(Vec<u8>, Option<Taken<'a>>),
+    Text(Vec<u8>, Option<CallPlace<'a>>),
     /// It takes its turn.
     Opening(Box<Opening>),
 }
@@ -401,7 +402,7 @@ pub(super) enum Further<'a> {
     /// A file for the caller to read.
     File(File),
     /// As many bytes as the answer says, and what is held until they are sent.
-    Text(Vec<u8>, Option<Taken<'a>>),
+    Text(Vec<u8>, Option<CallPlace<'a>>),
 }
 
 /// An operation with what belongs to it.

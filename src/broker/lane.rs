@@ -66,7 +66,11 @@ impl Lane {
     fn leave(&self, whose: &Whose) -> Option<(Whose, Work)> {
         let mut state = self.lock();
         state.give_back(whose);
-        let position = state.queue.iter().position(|(whose, _)| self.may(&state, whose))?;
+        // Who has none first: a place that was just for all may leave one of the last for them, and nobody would come back to let them have it.
+        let position =
+            |first: &dyn Fn(&Whose) -> bool| state.queue.iter().position(|(whose, _)| first(whose));
+        let position = position(&|whose| self.may(&state, whose) && !state.taken.contains_key(whose))
+            .or_else(|| position(&|whose| self.may(&state, whose)))?;
         let next = state.queue.remove(position)?;
         state.take(next.0.clone());
         Some(next)
@@ -180,6 +184,50 @@ mod tests {
         drop(greedy);
         assert_eq!(test.next(), "greedy");
         test.end();
+    }
+
+    #[test]
+    fn nobody_waits_for_a_place_that_is_free_for_them() {
+        let mut test = Test::new(4, 2, 10);
+        // The places for all are taken by two, who both want more.
+        let (one, two) = (test.enter("one"), test.enter("two"));
+        assert_eq!([test.next(), test.next()], ["one", "two"]);
+        let (more_of_two, more_of_one) = (test.enter("two"), test.enter("one"));
+        assert_eq!(test.lane.load(), (2, 2));
+        // The first has none any more: it gets the place, and not the one that has waited longer and has one.
+        drop(one);
+        assert_eq!(test.next(), "one");
+        assert_eq!(test.lane.load(), (2, 1));
+        drop(two);
+        assert_eq!(test.next(), "two");
+        drop((more_of_one, more_of_two));
+        test.end();
+    }
+
+    /// Whatever the order in which they come and go: nobody is left in the queue who may have a place.
+    #[test]
+    fn no_order_leaves_somebody_waiting_who_may_have_a_place() {
+        let lane = Lane::new(5, 2, usize::MAX);
+        let mut running: Vec<Whose> = Vec::new();
+        for _ in 0..20_000 {
+            let [action, who, which, _] = crate::sys::random::bytes::<4>();
+            if action % 2 == 0 && lane.load().1 < 20 {
+                // As in `enter`, without its work.
+                let (mut state, whose) = (lane.lock(), name(&format!("a{}", who % 5)));
+                if lane.may(&state, &whose) {
+                    state.take(whose.clone());
+                    running.push(whose);
+                } else {
+                    state.queue.push_back((whose, Box::new(|| {})));
+                }
+            } else if !running.is_empty() {
+                let whose = running.swap_remove(usize::from(which) % running.len());
+                running.extend(lane.leave(&whose).map(|(whose, _)| whose));
+            }
+            let state = lane.lock();
+            assert_eq!(state.busy, running.len());
+            assert!(!state.queue.iter().any(|(whose, _)| lane.may(&state, whose)), "{running:?}");
+        }
     }
 
     #[test]

@@ -173,7 +173,7 @@ fn an_announced_input_is_taken_from_who_may_call_and_only_as_announced() {
 }
 
 #[test]
-fn who_announces_an_input_and_is_silent_keeps_nobody_from_clicking() {
+fn who_announces_an_input_and_is_silent_keeps_nobody_from_clicking_or_calling() {
     needs_root!();
     let world = World::start();
     std::fs::write(world.path("long.py"), CLIENT).unwrap();
@@ -189,15 +189,16 @@ fn who_announces_an_input_and_is_silent_keeps_nobody_from_clicking() {
         assert_eq!(lines.next().unwrap().unwrap(), "go");
         (child, lines)
     };
-    let held: Vec<_> = (0..limits::CALLS_AT_ONCE).map(silent).collect();
+    let held: Vec<_> = (0..limits::CALLS_AT_ONCE - limits::CALLS_FOR_OTHERS).map(silent).collect();
     assert_eq!(world.ask(B, "open", json!({ "site": "b.example" })).0, "ok");
+    let list = json!({ "call": "template-list", "input": {} });
+    assert_eq!(world.ask(B, "call", list.clone()).0, "ok");
     for (mut child, mut lines) in held {
         let said: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
         assert_eq!(said["kind"], "bad-request", "{said}");
         child.wait().unwrap();
     }
-    let list = json!({ "call": "template-list", "input": {} });
-    wait_for("a place", || world.ask(B, "call", list.clone()).0 == "ok");
+    wait_for("a place", || world.ask(A, "call", list.clone()).0 == "ok");
 }
 
 #[test]

@@ -123,24 +123,20 @@ fn processes_of_its_own_account_get_nothing_out_of_it() {
     // Neither does one that goes on now and then.
     wait_for("another worker", || put(server.port, &world.access(&world.a), "y", b"y").status == 200);
     let pid = world.workers(&world.a)[0].to_string();
-    as_account(&world.a, STOP_AND_GO, &[&pid]);
+    as_account(&world.a, STOPPED_FOR_A_MOMENT, &[&pid]);
     wait_for("its end", || world.workers(&world.a).is_empty());
     assert_eq!(stopped(), 2, "{}", world.log());
 }
 
-/// Stops a process and lets it go on. It must have stopped in between, as a signal to go on takes one to stop back that has not been seen; and it may be
-/// killed for it by then.
-const STOP_AND_GO: &str = r#"
+/// Stops a process and lets it go on when it has stopped: the kernel forgets a stop that comes to nothing. The process may have been killed for it before.
+const STOPPED_FOR_A_MOMENT: &str = r#"
 import os, sys, time
 pid = int(sys.argv[1])
-def state():
-    try:
-        with open(f"/proc/{pid}/stat") as stat: return stat.read().rsplit(")", 1)[1].split()[0]
-    except OSError: return "X"
 os.kill(pid, 19)
-while state() not in "TXZ": time.sleep(0.001)
-try: os.kill(pid, 18)
-except ProcessLookupError: pass
+try:
+    while open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()[0] not in "TXZ": time.sleep(0.001)
+    os.kill(pid, 18)
+except (FileNotFoundError, ProcessLookupError): pass
 "#;
 
 /// A worker that takes one order. Asked for the history, it does much at once, then nothing for longer than it has time for that alone; asked for

@@ -1,18 +1,20 @@
 //! A call of the builder's: the one operation whose input and answer may be longer than a frame.
 
+use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
+use std::sync::Mutex;
 
 use serde_json::value::RawValue;
 
 use crate::broker::long;
-use crate::broker::publication::Taken;
 use crate::broker::wire::CallArgs;
 use crate::calls::Call;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::ops::{self, Context, Principal, policy};
+use crate::types::Username;
 
-use super::{Desk, Done, Logged, read};
+use super::{Desk, Done, Logged, lock, read};
 
 /// What a frame holds besides the answer takes far less than the rest of it.
 const FRAME_ROOM: usize = limits::FRAME_BYTES - 1024;
@@ -28,7 +30,7 @@ impl Desk {
     ) -> Result<Done<'_>> {
         let (principal, reference) = (logged.principal, logged.reference);
         let args: CallArgs = logged.end(read(args))?;
-        let place = logged.end(self.place_for_call(principal))?;
+        let place = logged.end(self.place_for_call(principal, args.account()))?;
         let args = logged.end(with_input(context, principal, args, stream))?;
         let is_long = args.takes_long();
         let _share = logged.end(self.shares.take(principal, args.account().as_ref()))?;
@@ -44,13 +46,52 @@ impl Desk {
 
     /// How long the builder takes, or the caller over its input and its answer, may be up to an account; clicks need threads too, and texts are held in
     /// memory.
-    fn place_for_call(&self, principal: &Principal) -> Result<Option<Taken<'_>>> {
+    fn place_for_call(
+        &self,
+        principal: &Principal,
+        named: Option<Username>,
+    ) -> Result<Option<CallPlace<'_>>> {
         if *principal == Principal::Root {
             return Ok(None);
         }
-        self.calls.take().map(Some).ok_or_else(|| {
+        self.calls.take(principal.own_account().cloned().or(named)).map(Some).ok_or_else(|| {
             Error::new(ErrorKind::TooMany, "as many calls of the builder's run as may at a time")
         })
+    }
+}
+
+/// The calls that run for others than root, by account; together where a panel user's input, which names the account, has yet to come.
+#[derive(Default)]
+pub(super) struct Calls(Mutex<HashMap<Option<Username>, usize>>);
+
+/// The place of one of them; given back however it ends.
+pub(in crate::broker) struct CallPlace<'a> {
+    calls: &'a Calls,
+    whose: Option<Username>,
+}
+
+impl Calls {
+    /// Takes a place if there is one. The last ones are only for those who have none, so that nobody who is slow on purpose has them all.
+    fn take(&self, whose: Option<Username>) -> Option<CallPlace<'_>> {
+        let mut running = lock(&self.0);
+        let for_others = if running.contains_key(&whose) { limits::CALLS_FOR_OTHERS } else { 0 };
+        if running.values().sum::<usize>() + for_others >= limits::CALLS_AT_ONCE {
+            return None;
+        }
+        *running.entry(whose.clone()).or_default() += 1;
+        Some(CallPlace { calls: self, whose })
+    }
+}
+
+impl Drop for CallPlace<'_> {
+    fn drop(&mut self) {
+        let mut running = lock(&self.calls.0);
+        if let Some(count) = running.get_mut(&self.whose) {
+            *count -= 1;
+            if *count == 0 {
+                running.remove(&self.whose);
+            }
+        }
     }
 }
 
@@ -86,4 +127,26 @@ fn too_large(bytes: usize, is_long: bool) -> Error {
         "more than a frame holds, and the program that asks takes no longer answer: upgrade it".to_owned()
     };
     Error::new(ErrorKind::TooLarge, format!("the call was made, but its answer has {bytes} bytes, {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_has_all_places_and_each_is_given_back() {
+        let calls = Calls::default();
+        let take = |name: &str| calls.take(Username::new(name).ok());
+        let for_all = limits::CALLS_AT_ONCE - limits::CALLS_FOR_OTHERS;
+        let own: Vec<CallPlace<'_>> = (0..for_all).map(|_| take("one").unwrap()).collect();
+        assert!(take("one").is_none());
+        let others: Vec<CallPlace<'_>> =
+            (0..limits::CALLS_FOR_OTHERS).map(|number| take(&format!("other{number}")).unwrap()).collect();
+        assert!(take("other0").is_none() && take("late").is_none(), "there is none left");
+        drop(own);
+        let late = take("late");
+        assert!(late.is_some() && take("late").is_none() && calls.take(None).is_some());
+        drop((others, late));
+        assert!(lock(&calls.0).is_empty());
+    }
 }
