@@ -3,6 +3,8 @@
 Python 3.6 or newer, standard library only, one file: copy it, or import it where it lies. The manual of every function is the C header,
 include/panelgate.h; here stands what is different in Python.
 
+    import sys
+
     import panelgate
 
     library = panelgate.Library("/usr/lib/libpanelgate.so.1")

@@ -146,6 +146,29 @@ fn help_teaches_and_is_no_error() {
     }
 }
 
+/// Looks at the help of a command and of those below it; `told` is whether a command above says what JSON looks like.
+fn what_json_looks_like(path: &[&str], told: bool, checked: &mut usize) {
+    let help = out(&run(&[path, &["--help"]].concat()));
+    let told = told || help.contains("JSON:");
+    if help.lines().any(|line| line.trim_start().starts_with("--json")) {
+        assert!(told, "{path:?}: --json, and nothing says what it prints");
+        *checked += 1;
+    }
+    let commands =
+        help.split_once("\nCommands:\n").map_or("", |(_, rest)| rest.split("\n\n").next().unwrap());
+    for line in commands.lines().filter(|line| !line.starts_with("   ")) {
+        let name = line.split_whitespace().next().unwrap();
+        what_json_looks_like(&[path, &[name]].concat(), told, checked);
+    }
+}
+
+#[test]
+fn every_command_with_json_says_what_it_looks_like() {
+    let mut checked = 0;
+    what_json_looks_like(&[], false, &mut checked);
+    assert!(checked >= 40, "{checked}");
+}
+
 #[test]
 fn wrong_use_is_exit_code_2() {
     for arguments in [

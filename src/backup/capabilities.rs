@@ -107,6 +107,9 @@ impl Capabilities {
                 "the vendor does not document the call. [backup] restore = directory switches it on for a builder that has it; a file of this server \
                  can be loaded in the builder's own menu"
             }
+            (ProviderKind::Project, Action::Register) => {
+                "only Installatron's archives are taken in so, with --scope hosting. A file with a project is: panelgate backup import SITE --file FILE"
+            }
             (ProviderKind::PleskXml, Action::Restore) => {
                 "Plesk's XML API has no call for it. Restore in Plesk's Backup Manager, or with plesk bin pleskrestore on that server"
             }
@@ -127,7 +130,7 @@ impl Capabilities {
                 "Installatron offers no call for it. Its archives lie in the locations that it was given"
             }
             (ProviderKind::Installatron, Action::Import) => {
-                "Installatron takes no file. Put the archive into its location, then use panelgate backup import --stored"
+                "Installatron takes no file. Put the archive into its location, then use panelgate backup import SITE --scope hosting --stored"
             }
             _ => return None,
         })

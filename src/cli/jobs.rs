@@ -27,10 +27,11 @@ use crate::types::{Domain, Username};
   panelgate jobs retry 17               try it again now
   panelgate jobs cancel 17
 
-JSON of list: an array of
+JSON: an array of
   {\"id\", \"kind\", \"lane\", \"subject\", \"account\", \"site\", \"state\", \"attempts\", \"next\", \"percent\",
    \"step\", \"reason\", \"result\", \"queued\", \"started\", \"done\"}
-  state is waiting, running, done, failed or cancelled; times are in seconds since 1970 (UTC)."
+  state is waiting, running, done, failed or cancelled; times are in seconds since 1970 (UTC).
+  retry and cancel give an array with the one job."
 )]
 pub(super) struct Arguments {
     /// End when nothing is left whose time has come

@@ -72,6 +72,7 @@ struct Domains {
 }
 
 #[derive(Args)]
+#[command(after_long_help = "JSON: {\"site\", \"blocked\"}.")]
 struct Blocking {
     /// The site
     #[arg(value_parser = |text: &str| Domain::new(text))]
@@ -84,6 +85,9 @@ struct Blocking {
 
 /// Show and change the addresses of a licence
 #[derive(Args)]
+#[command(after_long_help = "JSON:
+  list: {\"list\": [{\"ip\", \"brand\"}], \"most\"}, most being how many there may be, or null;
+  add, update and delete: {\"ok\": true}")]
 struct Ip {
     #[command(subcommand)]
     command: IpCommand,

@@ -49,7 +49,11 @@ pub(super) fn run(arguments: &Arguments, reach: Reach<'_>, output: &mut Output) 
 
 fn show(report: &Report, dry_run: bool, output: &mut Output) {
     if report.findings.is_empty() {
-        output.line(&[Cell::new(format!("{} sites agree with the panel.", report.sites))]);
+        let text = match report.sites {
+            1 => "1 site agrees with the panel.".to_owned(),
+            sites => format!("{sites} sites agree with the panel."),
+        };
+        output.line(&[Cell::new(text)]);
         return;
     }
     let rows: Vec<Vec<Cell>> = report.findings.iter().map(|finding| row(finding, dry_run)).collect();

@@ -49,6 +49,7 @@ enum Command {
 /// site of that name may be another server's there. If you know that it is this one's, claim it: from then on it opens under its own name. A name that
 /// once belonged to another account of this server cannot be claimed.
 #[derive(Args)]
+#[command(after_long_help = "JSON: {\"site\", \"key\"}, the key being its name at the builder.")]
 struct Claim {
     /// The site; it must have been opened once
     #[arg(value_parser = |text: &str| Domain::new(text))]

@@ -140,6 +140,9 @@ pub(super) struct Settings {
 
 /// Add, copy and remove pages of a site
 #[derive(Args)]
+#[command(after_long_help = "JSON:
+  add: {\"template\", \"pages\"}, the pages from ID to type;
+  copy and remove: {\"site\", \"pages\"}")]
 pub(super) struct Pages {
     #[command(subcommand)]
     command: PagesCommand,
@@ -372,7 +375,10 @@ pub(super) fn pages(command: &Pages, gateway: &dyn Gateway, output: &mut Output)
         }
         PagesCommand::Copy(CopyPages { site, pages, json }) => (Call::DuplicatePages, site, pages, *json),
         PagesCommand::Remove(RemovePages { site, pages, yes, json }) => {
-            let what = format!("{} pages of {site} are removed and cannot be brought back", pages.len());
+            let what = match pages.len() {
+                1 => format!("One page of {site} is removed and cannot be brought back"),
+                count => format!("{count} pages of {site} are removed and cannot be brought back"),
+            };
             confirm(&what, *yes, output)?;
             (Call::RemovePages, site, pages, *json)
         }

@@ -127,8 +127,8 @@ fn host(settings: &Settings) -> std::result::Result<String, String> {
     };
     if endpoint.as_base().path_and_query() != ENDPOINT_PATH {
         return Err(format!(
-            "[publish] endpoint is {endpoint}, and setup makes endpoints at {ENDPOINT_PATH} only: put a file of packaging/webserver \
-             into the virtual host yourself, and set [setup] web_servers = none"
+            "[publish] endpoint is {endpoint}, and setup makes endpoints at {ENDPOINT_PATH} only: put a file of \
+             /usr/share/doc/panelgate/webserver into the virtual host yourself, and set [setup] web_servers = none"
         ));
     }
     Ok(endpoint.host().to_owned())

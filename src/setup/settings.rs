@@ -172,7 +172,7 @@ fn kind(server: &Server, config: &PanelConfig) -> Result<PanelKind> {
     match panel::detect(server.tree(), config).as_slice() {
         [kind] => Ok(*kind),
         [] => {
-            let text = "no panel is found here: panelgate setup --panel ini sets up custom hosting";
+            let text = "no panel is found here: custom hosting is named by --panel ini";
             Err(Error::new(ErrorKind::Config, text))
         }
         several => {

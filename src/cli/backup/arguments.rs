@@ -25,12 +25,15 @@ use crate::types::{Domain, Username};
   panelgate backup status 17 --wait
   panelgate backup prune --keep 3
   panelgate backup import shop.example --scope hosting --stored
+  panelgate backup remove shop.example --name NAME  NAME is as list shows it
 
 JSON:
   download: {\"id\", \"file\", \"size\", \"resumed\", \"sha256\"};
   remove: {\"id\"};
-  create: an array of {\"id\", \"subject\", \"joined\"};
-  status, and create with --wait: an array of jobs, as panelgate jobs list prints them;
+  create, restore, import: an array of {\"id\", \"subject\", \"joined\"};
+  status, and these three with --wait: an array of jobs, as panelgate jobs list prints them;
+  stop: one such job;
+  prune: an array of {\"folder\", \"name\"}, what was removed;
   list: an array of
   {\"id\", \"made\", \"size\", \"account\", \"scope\", \"description\", \"files\": [{\"name\", \"size\", \"sha256\"}]}
   attach: {\"account\", \"carry\", \"place\", \"sites\": [{\"site\", \"state\", \"made\", \"size\", \"note\"}]};
@@ -304,7 +307,8 @@ pub(super) struct Import {
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
 
-    /// What lies in the provider's storage already and is not in its list: for Installatron, archives of the account in the configured location
+    /// What lies in the provider's storage already and is not in its list: for Installatron, with --scope hosting, archives of the
+    /// account in the configured location
     #[arg(long)]
     pub(super) stored: bool,
 

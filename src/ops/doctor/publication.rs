@@ -71,12 +71,13 @@ pub(super) fn endpoint(config: &Config) -> Finding {
         Ok(Reached::WithoutCredentials) => Finding::fail(
             ErrorKind::Publication,
             format!("{endpoint} answers, but the web server keeps the builder's password from it"),
-            "Apache: set CGIPassAuth On for the endpoint; nginx: pass HTTP_AUTHORIZATION; see packaging/webserver",
+            "Apache: set CGIPassAuth On for the endpoint; nginx: pass HTTP_AUTHORIZATION; see /usr/share/doc/panelgate/webserver",
         ),
         // Some networks let no server reach itself by its public name, though the world does.
         Err(error) => Finding::warning(
             error.chain(),
-            "set the web server up as in packaging/webserver; the builder must be able to reach this address from outside",
+            "run panelgate setup, or set the web server up as in /usr/share/doc/panelgate/webserver; the builder must be able to reach this address from \
+             outside",
         ),
     }
 }

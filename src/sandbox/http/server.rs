@@ -159,6 +159,8 @@ where
     let (talk, theirs) = (talk.clone(), shared.clone());
     let thread = std::thread::Builder::new().name("connection".into()).spawn(move || {
         let _place = Place { number, shared: theirs };
+        // Let go of before the place is: who finds no place taken finds nobody with the handler either.
+        let talk = talk;
         talk(stream, peer);
     });
     // The new thread cannot leave before this one lets go of the map.

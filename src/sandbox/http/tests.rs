@@ -1,5 +1,6 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -136,6 +137,22 @@ fn a_bad_field_or_a_panicking_handler_harms_one_answer_only() {
         assert_eq!(talk(&server, b"GET /panic HTTP/1.0\r\n\r\n"), "");
     }
     assert!(talk(&server, b"GET / HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn nobody_has_the_handler_when_the_server_has_stopped() {
+    // What the handler holds, such as a directory to remove, would go after the end of the program, that is never. Often: it is about a moment.
+    for _ in 0..300 {
+        let held = Arc::new(());
+        let theirs = held.clone();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let handler = move |_| Response::text(200, &Arc::strong_count(&theirs).to_string());
+        let mut server = serve(listener, limits(), handler).unwrap();
+        let answer = talk(&server, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert!(answer.ends_with("\r\n2"), "{answer}");
+        server.stop();
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
 }
 
 #[test]
