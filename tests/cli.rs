@@ -228,6 +228,8 @@ fn without_root_and_configuration_it_says_who_can() {
         (&["jobs"], 4, "only root can do this"),
         (&["jobs", "list"], 4, "only root can do this"),
         (&["broker"], 4, "the broker must be started as root"),
+        (&["setup"], 4, "only root can set a server up"),
+        (&["setup", "--dry-run"], 4, "only root can set a server up"),
     ] {
         let mut command = Command::new(&program);
         command.env_clear().args(arguments);

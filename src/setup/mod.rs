@@ -85,13 +85,21 @@ pub fn config_path(root: &Path, config: Option<&Path>) -> PathBuf {
 /// Whether the configuration names the builder's credentials, and what it says of the builder so far: its address, and whether the brand is shared.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] if the configuration is wrong, or if the panel cannot be told.
+/// [`ErrorKind::Forbidden`] for anybody but root; [`ErrorKind::Config`] if the configuration is wrong, or if the panel cannot be told.
 pub fn known(options: &Options<'_>) -> Result<(bool, String, bool)> {
+    root_only(options)?;
     let server = Server::look(options.root);
     let path = config_path(options.root, options.config);
     let settings = Settings::prepare(&server, &path, options.panel, options.answers)?;
     let builder = &settings.config.builder;
     Ok((settings.has_credentials(), builder.url.to_string(), builder.shared_brand))
+}
+
+fn root_only(options: &Options<'_>) -> Result<()> {
+    if options.root == Path::new("/") && identity::uids().effective != 0 {
+        return Err(Error::new(ErrorKind::Forbidden, "only root can set a server up"));
+    }
+    Ok(())
 }
 
 /// Sets the server up, repairs that, or takes it back.
@@ -100,10 +108,7 @@ pub fn known(options: &Options<'_>) -> Result<(bool, String, bool)> {
 /// [`ErrorKind::Forbidden`] for anybody but root; [`ErrorKind::Config`] if the configuration is wrong or the panel cannot be told. What a step says is in the
 /// report.
 pub fn run(options: &Options<'_>, watcher: &mut dyn Watcher) -> Result<Report> {
-    let real = options.root == Path::new("/");
-    if real && identity::uids().effective != 0 {
-        return Err(Error::new(ErrorKind::Forbidden, "only root can set a server up"));
-    }
+    root_only(options)?;
     let before = Server::look(options.root);
     if options.task == Task::Repair && before.installed().is_none() {
         return Ok(Report { panel: None, ok: true, steps: Vec::new() });
