@@ -31,15 +31,18 @@ pub(super) fn confirm(what: &str, yes: bool, output: &mut Output) -> Result<()> 
     if yes {
         return Ok(());
     }
-    let fail = |text: &str| Err(Error::new(ErrorKind::InvalidArgument, format!("{what}? {text}")));
+    let fail = |text: &str| {
+        let text = format!("not confirmed, and nothing was done: \"{what}\"{text}");
+        Err(Error::new(ErrorKind::InvalidArgument, text))
+    };
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return fail("nobody is there to be asked, and nothing was done; --yes goes on without asking");
+        return fail("; nobody is there to be asked, and --yes goes on without asking");
     }
     output.note(&[super::output::Cell::new(format!("{what}. Type yes to go on:"))]);
     let _ = std::io::stderr().flush();
     let mut line = String::new();
     match std::io::stdin().read_line(&mut line) {
         Ok(_) if line.trim() == "yes" => Ok(()),
-        _ => fail("nothing was done"),
+        _ => fail(""),
     }
 }
