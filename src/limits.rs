@@ -544,7 +544,7 @@ pub const WORKER_CLOSE_TIME: Duration = Duration::from_secs(60);
 /// Time that a worker has for unpacking an archive, undoing, removing or taking over, besides that for each step.
 pub const WORKER_TASK_TIME: Duration = Duration::from_secs(5 * 60);
 
-/// Time that each step adds: a file, or a piece of one, that is unpacked, compared, moved or removed.
+/// Time that each step adds: a file that is compared, moved or removed, or a piece of one that is unpacked.
 pub const WORKER_STEP_TIME: Duration = Duration::from_millis(20);
 
 /// Time between two words of a worker about how many steps it has done.
