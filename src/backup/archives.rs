@@ -174,13 +174,7 @@ impl Archives<'_> {
         }
         let (mut file, kept) = self.directory()?.read(&folder(account.name()), entry.as_str())?;
         let copied = copy(&mut file, to, control)?;
-        if copied != kept.manifest.size {
-            return Err(Error::new(
-                ErrorKind::BackupNotFound,
-                format!("{entry} was removed while it was read"),
-            ));
-        }
-        Ok(copied)
+        kept.read_whole(copied)
     }
 
     pub(super) fn remove(&self, account: &Account, entry: &EntryId) -> Result<()> {

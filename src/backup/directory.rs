@@ -67,6 +67,20 @@ pub struct Kept {
     pub manifest: Manifest,
 }
 
+impl Kept {
+    /// The number of bytes that were read of it, if that is all: one that is removed meanwhile breaks off.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BackupNotFound`].
+    pub(super) fn read_whole(&self, read: u64) -> Result<u64> {
+        if read != self.manifest.size {
+            let text = format!("{} was removed while it was read", self.name);
+            return Err(Error::new(ErrorKind::BackupNotFound, text));
+        }
+        Ok(read)
+    }
+}
+
 impl Directory {
     /// Opens the directory; makes it if there is none.
     ///

@@ -151,13 +151,7 @@ impl BackupProvider for ProjectProvider<'_> {
                     .with_source(error)
             })
         })?;
-        if copied != kept.manifest.size {
-            return Err(Error::new(
-                ErrorKind::BackupNotFound,
-                format!("{entry} was removed while it was read"),
-            ));
-        }
-        Ok(copied)
+        kept.read_whole(copied)
     }
 
     fn import(&self, order: &Order<'_>, file: &mut File, control: &dyn Control) -> Result<Started> {

@@ -178,7 +178,11 @@ impl Remote {
         self.say(&stream, "call", Some(request.reference), &args)?;
         if let Some(input) = follows {
             // An error is the end of it: who may not make the call is not asked for its input.
-            self.hear(&stream, end)?;
+            let told = self.hear(&stream, end)?;
+            if told["go"] != true {
+                let text = "the broker does not take an input of this length: upgrade both to the same package and restart panelgate.service";
+                return Err(Error::new(ErrorKind::Upgrade, text));
+            }
             long::send(&stream, &input, Instant::now() + limits::FRAME_TIME)
                 .map_err(|error| self.unavailable("it did not take the input").with_source(error))?;
         }

@@ -3,11 +3,12 @@
 //! Who finds no place waits in a queue, not on a thread: whoever leaves a place goes on with the first of the queue that may have it. The last places are only
 //! for accounts that have none yet, so that a few that the builder is slow with do not keep it from the others.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::types::Username;
 
+use super::counts::Counts;
 use super::pool::{self, Work};
 
 /// Whose turn it is: the account that an opening is for; `None` where root named none.
@@ -26,8 +27,7 @@ pub(super) struct Lane {
 
 #[derive(Default)]
 struct State {
-    taken: HashMap<Whose, usize>,
-    busy: usize,
+    taken: Counts<Whose>,
     queue: VecDeque<(Whose, Work)>,
 }
 
@@ -46,7 +46,7 @@ impl Lane {
             state.queue.push_back((whose, work));
             return Ok(());
         }
-        state.take(whose.clone());
+        state.taken.add(whose.clone());
         drop(state);
         let mut next = Some((whose, work));
         while let Some((whose, work)) = next {
@@ -59,48 +59,30 @@ impl Lane {
     /// How many have a place, and how many wait.
     pub(super) fn load(&self) -> (usize, usize) {
         let state = self.lock();
-        (state.busy, state.queue.len())
+        (state.taken.all(), state.queue.len())
     }
 
     /// Gives the place back, and takes one for the first who waits and may have it.
     fn leave(&self, whose: &Whose) -> Option<(Whose, Work)> {
         let mut state = self.lock();
-        state.give_back(whose);
+        state.taken.remove(whose);
         // Who has none first: a place that was just for all may leave one of the last for them, and nobody would come back to let them have it.
         let position =
             |first: &dyn Fn(&Whose) -> bool| state.queue.iter().position(|(whose, _)| first(whose));
-        let position = position(&|whose| self.may(&state, whose) && !state.taken.contains_key(whose))
+        let position = position(&|whose| self.may(&state, whose) && state.taken.of(whose) == 0)
             .or_else(|| position(&|whose| self.may(&state, whose)))?;
         let next = state.queue.remove(position)?;
-        state.take(next.0.clone());
+        state.taken.add(next.0.clone());
         Some(next)
     }
 
     fn may(&self, state: &State, whose: &Whose) -> bool {
-        let for_all = self.places - self.for_others;
-        state.busy < for_all || (state.busy < self.places && !state.taken.contains_key(whose))
+        state.taken.has_place(whose, self.places, self.for_others)
     }
 
     /// The counts are whole after each step; nobody's work is done under the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn take(&mut self, whose: Whose) {
-        self.busy += 1;
-        *self.taken.entry(whose).or_default() += 1;
-    }
-
-    fn give_back(&mut self, whose: &Whose) {
-        self.busy -= 1;
-        if let Some(count) = self.taken.get_mut(whose) {
-            *count -= 1;
-            if *count == 0 {
-                self.taken.remove(whose);
-            }
-        }
     }
 }
 
@@ -215,7 +197,7 @@ mod tests {
                 // As in `enter`, without its work.
                 let (mut state, whose) = (lane.lock(), name(&format!("a{}", who % 5)));
                 if lane.may(&state, &whose) {
-                    state.take(whose.clone());
+                    state.taken.add(whose.clone());
                     running.push(whose);
                 } else {
                     state.queue.push_back((whose, Box::new(|| {})));
@@ -225,7 +207,7 @@ mod tests {
                 running.extend(lane.leave(&whose).map(|(whose, _)| whose));
             }
             let state = lane.lock();
-            assert_eq!(state.busy, running.len());
+            assert_eq!(state.taken.all(), running.len());
             assert!(!state.queue.iter().any(|(whose, _)| lane.may(&state, whose)), "{running:?}");
         }
     }

@@ -6,6 +6,7 @@
 //! - [`client`]: the other end, which is [`crate::gateway::Remote`]'s means
 
 pub mod client;
+mod counts;
 mod examination;
 mod handler;
 mod inbox;

@@ -24,6 +24,7 @@ use crate::store::SiteRow;
 use crate::sys::descriptors;
 use crate::types::Reference;
 
+use super::counts::Counts;
 use super::protocol::Answer;
 use super::publisher::Queue;
 
@@ -38,7 +39,7 @@ pub(super) struct Endpoint {
     /// By the number of the site's state.
     watched: Mutex<HashMap<String, Watch>>,
     /// How many requests of each client address are being decided about.
-    deciding: Mutex<HashMap<IpAddr, usize>>,
+    deciding: Mutex<Counts<IpAddr>>,
     /// Threads that wait for workers because accounts look at their publications.
     looks: Places,
     /// Publications by archive that wait.
@@ -221,12 +222,9 @@ impl Endpoint {
     /// Many clients come through one web server: none of them has all of its share.
     fn share(&self, remote: Option<IpAddr>) -> Result<Option<Share<'_>>> {
         let Some(remote) = remote else { return Ok(None) };
-        let mut deciding = lock(&self.deciding);
-        let running = deciding.entry(remote).or_default();
-        if *running >= limits::RUNNING_PER_ADDRESS {
+        if !lock(&self.deciding).add_below(remote, limits::RUNNING_PER_ADDRESS) {
             return Err(Error::new(ErrorKind::TooMany, format!("too many requests from {remote} at once")));
         }
-        *running += 1;
         Ok(Some(Share { deciding: &self.deciding, remote }))
     }
 }
@@ -280,19 +278,13 @@ impl Drop for Taken<'_> {
 
 /// A request of a client address that is being decided about.
 struct Share<'a> {
-    deciding: &'a Mutex<HashMap<IpAddr, usize>>,
+    deciding: &'a Mutex<Counts<IpAddr>>,
     remote: IpAddr,
 }
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
-        let mut deciding = lock(self.deciding);
-        if let Some(running) = deciding.get_mut(&self.remote) {
-            *running -= 1;
-            if *running == 0 {
-                deciding.remove(&self.remote);
-            }
-        }
+        lock(self.deciding).remove(&self.remote);
     }
 }
 

@@ -1,6 +1,5 @@
 //! What one account that a panel user names may ask for at a time: as much as its own uid could.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -10,17 +9,18 @@ use crate::ops::Principal;
 use crate::ops::quota::Quota;
 use crate::types::Username;
 
+use super::counts::Counts;
 use super::handler::lock;
 
 /// The shares of all accounts that panel users have named lately.
 pub(super) struct Shares {
     asked: Mutex<Quota<Username>>,
-    running: Arc<Mutex<HashMap<Username, usize>>>,
+    running: Arc<Mutex<Counts<Username>>>,
 }
 
 /// A request for an account that a panel user named; given back when it is dropped.
 pub(super) struct Share {
-    running: Arc<Mutex<HashMap<Username, usize>>>,
+    running: Arc<Mutex<Counts<Username>>>,
     name: Username,
 }
 
@@ -42,24 +42,15 @@ impl Shares {
         if !lock(&self.asked).take(name, Instant::now()) {
             return too_many("at once");
         }
-        let mut running = lock(&self.running);
-        let count = running.entry(name.clone()).or_default();
-        if *count >= limits::RUNNING_PER_ACCOUNT {
+        if !lock(&self.running).add_below(name.clone(), limits::RUNNING_PER_ACCOUNT) {
             return too_many("are running");
         }
-        *count += 1;
         Ok(Some(Share { running: Arc::clone(&self.running), name: name.clone() }))
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut running = lock(&self.running);
-        if let Some(count) = running.get_mut(&self.name) {
-            *count -= 1;
-            if *count == 0 {
-                running.remove(&self.name);
-            }
-        }
+        lock(&self.running).remove(&self.name);
     }
 }

@@ -1,64 +1,45 @@
 //! How many connections and running requests each uid has.
 
-use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::counts::Counts;
 
 /// The counts, which the loop and the pool share.
 #[derive(Default)]
 pub(super) struct Tally {
-    counts: Mutex<Counts>,
+    counts: Mutex<Uids>,
 }
 
 #[derive(Default)]
-struct Counts {
-    open: HashMap<u32, usize>,
-    running: HashMap<u32, usize>,
+struct Uids {
+    open: Counts<u32>,
+    running: Counts<u32>,
 }
 
 impl Tally {
     /// Counts a connection of a uid, unless it has `most` of them.
     pub(super) fn open(&self, uid: u32, most: usize) -> bool {
-        more(&mut self.lock().open, uid, most)
+        self.lock().open.add_below(uid, most)
     }
 
     /// A connection of a uid is gone.
     pub(super) fn close(&self, uid: u32) {
-        less(&mut self.lock().open, uid);
+        self.lock().open.remove(&uid);
     }
 
     /// Counts a running request of a uid, unless it has `most` of them.
     pub(super) fn start(&self, uid: u32, most: usize) -> bool {
-        more(&mut self.lock().running, uid, most)
+        self.lock().running.add_below(uid, most)
     }
 
     /// How many requests of a uid are running.
     pub(super) fn running(&self, uid: u32) -> usize {
-        self.lock().running.get(&uid).copied().unwrap_or_default()
+        self.lock().running.of(&uid)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Counts> {
+    fn lock(&self) -> MutexGuard<'_, Uids> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn more(table: &mut HashMap<u32, usize>, uid: u32, most: usize) -> bool {
-    let count = table.entry(uid).or_default();
-    let room = *count < most;
-    if room {
-        *count += 1;
-    } else if *count == 0 {
-        table.remove(&uid);
-    }
-    room
-}
-
-fn less(table: &mut HashMap<u32, usize>, uid: u32) {
-    if let Some(count) = table.get_mut(&uid) {
-        *count -= 1;
-        if *count == 0 {
-            table.remove(&uid);
-        }
     }
 }
 
@@ -85,7 +66,7 @@ impl Place {
     /// Gives the thread back and keeps the connection.
     pub(super) fn rest(&mut self) {
         if std::mem::take(&mut self.running) {
-            less(&mut self.tally.lock().running, self.uid);
+            self.tally.lock().running.remove(&self.uid);
         }
     }
 

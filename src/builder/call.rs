@@ -24,7 +24,7 @@ use crate::sys::clock;
 use crate::types::{Secret, WebUrl};
 
 use super::buffer::SecretBuffer;
-use super::probe::unix_seconds;
+use super::http_date::unix_seconds;
 use super::{address, faults};
 
 /// What came back, whatever the status.

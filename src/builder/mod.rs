@@ -2,7 +2,7 @@
 //!
 //! - `call`: one POST with its redirects and its deadline; `patience`: how long that is with a builder that does not answer
 //! - `faults`: what stopped a call on its way
-//! - `replies`: what the builder answered
+//! - `replies`: what the builder answered; `http_date`: when
 //! - `download`: fetching the archive of a publication
 //! - `address`: which addresses of the builder's may be used
 //! - `session`: `requestLogin`
@@ -16,6 +16,7 @@ mod buffer;
 mod call;
 mod download;
 mod faults;
+mod http_date;
 mod invoke;
 pub mod licence;
 mod patience;

@@ -1,11 +1,11 @@
 //! A call of the builder's: the one operation whose input and answer may be longer than a frame.
 
-use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 
 use serde_json::value::RawValue;
 
+use crate::broker::counts::Counts;
 use crate::broker::long;
 use crate::broker::wire::CallArgs;
 use crate::calls::Call;
@@ -62,7 +62,7 @@ impl Desk {
 
 /// The calls that run for others than root, by account; together where a panel user's input, which names the account, has yet to come.
 #[derive(Default)]
-pub(super) struct Calls(Mutex<HashMap<Option<Username>, usize>>);
+pub(super) struct Calls(Mutex<Counts<Option<Username>>>);
 
 /// The place of one of them; given back however it ends.
 pub(in crate::broker) struct CallPlace<'a> {
@@ -74,24 +74,17 @@ impl Calls {
     /// Takes a place if there is one. The last ones are only for those who have none, so that nobody who is slow on purpose has them all.
     fn take(&self, whose: Option<Username>) -> Option<CallPlace<'_>> {
         let mut running = lock(&self.0);
-        let for_others = if running.contains_key(&whose) { limits::CALLS_FOR_OTHERS } else { 0 };
-        if running.values().sum::<usize>() + for_others >= limits::CALLS_AT_ONCE {
+        if !running.has_place(&whose, limits::CALLS_AT_ONCE, limits::CALLS_FOR_OTHERS) {
             return None;
         }
-        *running.entry(whose.clone()).or_default() += 1;
+        running.add(whose.clone());
         Some(CallPlace { calls: self, whose })
     }
 }
 
 impl Drop for CallPlace<'_> {
     fn drop(&mut self) {
-        let mut running = lock(&self.calls.0);
-        if let Some(count) = running.get_mut(&self.whose) {
-            *count -= 1;
-            if *count == 0 {
-                running.remove(&self.whose);
-            }
-        }
+        lock(&self.calls.0).remove(&self.whose);
     }
 }
 
